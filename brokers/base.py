@@ -1,0 +1,56 @@
+"""The one protocol that every venue serves, paper included.
+
+Pure. A `Broker` speaks for one authenticated account. It is synchronous, opens no transaction of
+ours, never retries an order by itself and raises only `brokers.errors`. Required of every adapter:
+
+    submit           one attempt; returns what the venue says, or raises
+    order            None only when the venue is sure that it never knew the id
+    reports          the truth by polling: the orders asked for, as the venue has them now
+    the rest         reads; safe to repeat
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from brokers.types import (
+    AccountState,
+    Capabilities,
+    FillReport,
+    Instrument,
+    OrderReport,
+    OrderRequest,
+    Quote,
+    VenuePosition,
+)
+
+
+class Broker(Protocol):
+    def capabilities(self) -> Capabilities: ...
+
+    def account(self) -> AccountState: ...
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """None when the venue has no such symbol."""
+
+    def quote(self, symbol: str) -> Quote | None:
+        """None when no price is known; never a made-up one."""
+
+    def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """A price that an alert named. Venues with prices of their own ignore it."""
+
+    def submit(self, request: OrderRequest) -> OrderReport: ...
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        """The order as it stands after the cancel; an ended order is returned as it ended."""
+
+    def order(self, client_order_id: str) -> OrderReport | None: ...
+
+    def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]: ...
+
+    def open_orders(self) -> list[OrderReport]: ...
+
+    def fills(self, since: datetime) -> list[FillReport]: ...
+
+    def positions(self) -> list[VenuePosition]: ...

@@ -1,0 +1,52 @@
+"""Venue errors, named by what the caller may conclude from them.
+
+    BrokerError          code (ours, in the registry), venue_code and text (the venue's own)
+      NotSent            certain: the request never reached the venue; sending again is safe
+      OrderRejected      certain: the venue refused this order
+      BadCredentials     certain: refused before the order was looked at; the key is wrong
+      Unsupported        certain: we did not send, since the venue can't do it
+      RateLimited        certain: refused for its rate; `retry_after` seconds
+      OutcomeUnknown     uncertain: ask by client order id, never send again blindly
+
+Pure. An adapter maps every vendor error to one of these and chains it with `from`; on an order
+anything unmapped is OutcomeUnknown.
+"""
+
+
+class BrokerError(Exception):
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self, text: str, *, venue_code: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.venue_code = venue_code
+
+
+class NotSent(BrokerError):
+    code = "NOT_SENT"
+
+
+class OrderRejected(BrokerError):
+    code = "VENUE_REJECTED"
+
+
+class BadCredentials(BrokerError):
+    code = "BAD_CREDENTIALS"
+
+
+class Unsupported(BrokerError):
+    code = "UNSUPPORTED_BY_VENUE"
+
+
+class RateLimited(BrokerError):
+    code = "VENUE_RATE_LIMITED"
+
+    def __init__(
+        self, text: str, *, retry_after: float = 1.0, venue_code: str | None = None
+    ) -> None:
+        super().__init__(text, venue_code=venue_code)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(BrokerError):
+    code = "OUTCOME_UNKNOWN"

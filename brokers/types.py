@@ -1,0 +1,124 @@
+"""What TradeHub and a venue say to each other: requests out, reports in.
+
+Pure frozen dataclasses; never a vendor's dict. Quantities are in units of the symbol's base,
+prices and money in the account's currency (no conversion), times aware UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from tradehub.core.intent import Trail
+from tradehub.core.money import ZERO
+from tradehub.core.words import OrderSide, OrderType, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can do for one account: data that is checked before anything is sent."""
+
+    order_types: frozenset[OrderType]
+    times_in_force: frozenset[TimeInForce]
+    shorts: bool
+    linked_orders: bool
+    """Orders that share `OrderRequest.link` shrink together at the venue (one cancels other)."""
+    client_order_ids: bool = True
+    extended_hours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    symbol: str
+    quantity_step: Decimal
+    price_tick: Decimal | None = None
+    min_quantity: Decimal = ZERO
+    min_notional: Decimal = ZERO
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    at: datetime
+    source: str
+    """Where it comes from: signal, synthetic, binance, alpaca."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the venue says of the account as a whole."""
+
+    equity: Decimal
+    cash: Decimal
+    buying_power: Decimal
+    currency: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Trail | None = None
+    reduce_only: bool = False
+    link: str | None = None
+    """Orders of one link cancel each other as they fill, where the venue can do that."""
+    extended_hours: bool = False
+
+
+class ReportStatus(StrEnum):
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class FillReport:
+    venue_fill_id: str
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What the venue says of one order now, with every fill it knows of."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: OrderSide
+    status: ReportStatus
+    quantity: Decimal
+    filled_quantity: Decimal
+    at: datetime
+    fills: tuple[FillReport, ...] = ()
+    code: str | None = None
+    """The venue's own code and text, for a rejection or an early end."""
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePosition:
+    symbol: str
+    quantity: Decimal
+    """Signed: a short is below zero."""
+    average_price: Decimal
