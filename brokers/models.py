@@ -5,9 +5,9 @@ The paper venue keeps its own ledger in `brokers.paper.models`, re-exported here
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
 from tradehub.core.words import BrokerKind, Environment
+from tradehub.lib.clock import utc_now
 from tradehub.lib.fields import IdField
 
 
@@ -28,7 +28,7 @@ class BrokerAccount(models.Model):
     options = models.JSONField(default=dict)
     venue_account_id = models.CharField(max_length=80, null=True, unique=True, editable=False)
     enabled = models.BooleanField(default=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         ordering = ["-id"]

@@ -7,9 +7,9 @@ account's ordered work; `orders.lanes` claims it by conditional UPDATE with a le
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from tradehub.core.words import OrderSource, OrderStatus, Outcome
+from tradehub.lib.clock import utc_now
 from tradehub.lib.fields import IdField, MoneyField
 
 
@@ -155,9 +155,9 @@ class Order(models.Model):
     order's reserved exposure is priced at it."""
     attempts = models.PositiveIntegerField(default=0)
     version = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
     submitted_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=utc_now)
 
     class Meta:
         ordering = ["-id"]

@@ -2,9 +2,9 @@
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
 from tradehub.core.words import Scope, TradingStateName
+from tradehub.lib.clock import utc_now
 from tradehub.lib.fields import IdField, MoneyField
 
 
@@ -38,8 +38,8 @@ class RiskProfile(models.Model):
     max_price_age_seconds = models.PositiveIntegerField(null=True, blank=True)
     max_signal_age_seconds = models.PositiveIntegerField(null=True, blank=True)
     require_stop_loss = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+    updated_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         ordering = ["-id"]
@@ -68,7 +68,7 @@ class TradingState(models.Model):
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    changed_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=utc_now)
 
     class Meta:
         constraints = [

@@ -7,9 +7,9 @@ them are masked wherever they are shown.
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
 from tradehub.core.words import SignalStatus, SubscriptionMode
+from tradehub.lib.clock import utc_now
 from tradehub.lib.fields import IdField, MoneyField
 
 
@@ -41,8 +41,8 @@ class Strategy(models.Model):
     approval_max_drift_percent = MoneyField(null=True, blank=True)
     signal_overrides = models.JSONField(null=True, blank=True)
     """What an alert may set; null means the default: all but `leverage` and `size`."""
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+    updated_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         verbose_name_plural = "strategies"
@@ -72,7 +72,7 @@ class Subscription(models.Model):
         choices=[(each.value, each.value) for each in SubscriptionMode],
         default=SubscriptionMode.AUTO.value,
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         ordering = ["id"]
@@ -112,7 +112,7 @@ class WebhookToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     throttled_count = models.BigIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
         ordering = ["-id"]
