@@ -24,6 +24,8 @@ class Capabilities:
     linked_orders: bool
     """Orders that share `OrderRequest.link` shrink together at the venue (one cancels other)."""
     client_order_ids: bool = True
+    settle_seconds: int = 5
+    """How long a venue may deny an order that it has accepted; then "not found" is proof."""
     extended_hours: bool = False
 
 

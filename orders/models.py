@@ -29,7 +29,8 @@ class LaneItem(models.Model):
     """One thing that an account must do. Ordered by id. Everything needed is frozen in it."""
 
     class Kind(models.TextChoices):
-        SIGNAL = "signal"
+        DECIDE = "decide"
+        SEND = "send"
         CANCEL = "cancel"
         PROTECT = "protect"
         HALT = "halt"
@@ -89,6 +90,9 @@ class Decision(models.Model):
     checks = models.JSONField(default=list)
     sizing = models.JSONField(null=True)
     quote = models.JSONField(null=True)
+    """What the price was taken to be: {symbol: {"bid", "ask", "last", "at", "source"}}."""
+    cancels = models.JSONField(default=list)
+    """Ids of working orders to cancel before anything is sent."""
     decided_at = models.DateTimeField()
 
     class Meta:
@@ -254,7 +258,7 @@ class Position(models.Model):
     adds = models.PositiveIntegerField(default=0)
     is_open = models.BooleanField(default=False)
     protection = models.JSONField(null=True)
-    """{"stop_loss": price, "take_profits": [...], "entry": order id} that it asked for."""
+    """{"stop_price", "targets", "entry": order id}: what it asked for, in prices."""
     protected = models.BooleanField(null=True)
     """True: what it asked for works at the venue. False: it does not; an alarm. Null: it asked
     for none, or holds nothing."""

@@ -1,12 +1,14 @@
 """The paper venue's own ledger. Nothing outside `brokers.paper` reads or writes these rows."""
 
 from django.db import models
+from django.db.models import Q
 
 from tradehub.lib.fields import IdField, MoneyField
 
 
 class PaperLedger(models.Model):
-    """Cash of one account; positions follow from its fills."""
+    """Cash and net positions of one account. Whoever changes anything of the account at this venue
+    first raises `version` in its transaction: that row is the account's turn."""
 
     account = models.OneToOneField(
         "brokers.BrokerAccount", on_delete=models.CASCADE, primary_key=True, related_name="+"
@@ -25,17 +27,23 @@ class PaperOrder(models.Model):
     side = models.CharField(max_length=4)
     order_type = models.CharField(max_length=16)
     time_in_force = models.CharField(max_length=4)
+    asked_quantity = MoneyField()
     quantity = MoneyField()
+    """What may fill in all: below `asked_quantity` after a cut or a linked order's fill."""
     filled_quantity = MoneyField()
     limit_price = MoneyField(null=True)
     stop_price = MoneyField(null=True)
     trail = models.JSONField(null=True)
     triggered = models.BooleanField(default=False)
+    best_price = MoneyField(null=True)
+    """What a trailing stop follows."""
+    filled_on = models.DateTimeField(null=True)
+    """The time of the quote that filled last; a fill limit needs a newer one."""
     reduce_only = models.BooleanField(default=False)
     link = models.CharField(max_length=64, null=True)
     status = models.CharField(max_length=20)
     code = models.CharField(max_length=40, null=True)
-    text = models.CharField(max_length=200, null=True)
+    text = models.CharField(max_length=300, null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -45,16 +53,31 @@ class PaperOrder(models.Model):
                 fields=["account", "client_order_id"], name="one_paper_order_per_client_id"
             ),
         ]
-        indexes = [models.Index(fields=["account", "status"], name="paper_working_orders")]
+        indexes = [
+            models.Index(
+                fields=["account"],
+                name="paper_working_orders",
+                condition=Q(status__in=["open", "partially_filled"]),
+            ),
+            models.Index(
+                fields=["account", "link"],
+                name="paper_linked_orders",
+                condition=Q(link__isnull=False),
+            ),
+        ]
 
 
 class PaperFill(models.Model):
     id = IdField(prefix="ppf")
+    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.CASCADE, related_name="+")
     order = models.ForeignKey(PaperOrder, on_delete=models.CASCADE, related_name="fills")
     quantity = MoneyField()
     price = MoneyField()
     fee = MoneyField()
     at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "at"], name="paper_fills_since")]
 
 
 class PaperPrice(models.Model):

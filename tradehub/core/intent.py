@@ -5,8 +5,8 @@ decision fills it from the strategy and the risk profile. Percents are whole num
 `fraction` is a share of 1, `offset` a price distance in the symbol's currency.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -79,6 +79,9 @@ class Intent:
     comment: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
 
+    def for_symbol(self, symbol: str) -> "Intent":
+        return replace(self, symbol=symbol)
+
     def to_json(self) -> dict[str, Any]:
         """The shape of the public contract: decimals as strings, times ISO-8601 UTC."""
         return {
@@ -122,8 +125,8 @@ class Intent:
             limit_price=_decimal(data["limit_price"]),
             stop_price=_decimal(data["stop_price"]),
             trail=_trail(data["trail"]),
-            stop_loss=_stop_loss(data["stop_loss"]),
-            take_profits=tuple(_take_profit(each) for each in data["take_profits"] or ()),
+            stop_loss=read_stop_loss(data["stop_loss"]),
+            take_profits=read_take_profits(data["take_profits"]),
             time_in_force=_maybe(TimeInForce, data["time_in_force"]),
             extended_hours=data["extended_hours"],
             leverage=_decimal(data["leverage"]),
@@ -145,6 +148,23 @@ class Intent:
 def iso(moment: datetime) -> str:
     """ISO-8601 in UTC with a Z; microseconds only when there are any."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def read_stop_loss(data: Mapping[str, Any] | None) -> StopLoss | None:
+    """The inverse of a stop loss in `Intent.to_json`."""
+    if data is None:
+        return None
+    return StopLoss(
+        _decimal(data.get("price")),
+        _decimal(data.get("percent")),
+        _decimal(data.get("offset")),
+        _trail(data.get("trail")),
+    )
+
+
+def read_take_profits(data: Sequence[Mapping[str, str]] | None) -> tuple[TakeProfit, ...]:
+    """The inverse of the targets in `Intent.to_json`."""
+    return tuple(_take_profit(each) for each in data or ())
 
 
 def _decimal(text: str | None) -> Decimal | None:
@@ -186,17 +206,6 @@ def _trail(data: Mapping[str, str] | None) -> Trail | None:
     if data is None:
         return None
     return Trail(_decimal(data.get("percent")), _decimal(data.get("offset")))
-
-
-def _stop_loss(data: Mapping[str, Any] | None) -> StopLoss | None:
-    if data is None:
-        return None
-    return StopLoss(
-        _decimal(data.get("price")),
-        _decimal(data.get("percent")),
-        _decimal(data.get("offset")),
-        _trail(data.get("trail")),
-    )
 
 
 def _take_profit(data: Mapping[str, str]) -> TakeProfit:

@@ -44,6 +44,10 @@ class MoneyField(models.Field):
     def db_type(self, connection: Any) -> str:
         return "numeric" if connection.vendor == "postgresql" else "text"
 
+    def get_default(self) -> Decimal | None:
+        """Defaults are written as text, so that migrations stay readable."""
+        return self.to_python(super().get_default())
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         return value if value is None or isinstance(value, Decimal) else Decimal(value)
 

@@ -1,0 +1,220 @@
+"""PaperBroker: the venue that is a ledger of our own, behind the protocol of every venue.
+
+It is the venue, so it opens short transactions of its own and may be asked by several processes
+at once. A client order id is taken for ever: asked again, it answers for the first order. Every
+question first lets the working orders meet the present price; with prices from alerts, each
+price that is named meets them too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from brokers.errors import OrderRejected, OutcomeUnknown, Unsupported
+from brokers.options import read_paper_options
+from brokers.paper import storage, venue
+from brokers.paper.ledger import NoPrice, buying_power, equity
+from brokers.paper.matching import Rules
+from brokers.paper.prices import known_symbol, quotes_of, record_price
+from brokers.paper.venue import Market, State
+from brokers.types import (
+    AccountState,
+    Capabilities,
+    FillReport,
+    Instrument,
+    OrderReport,
+    OrderRequest,
+    Quote,
+    ReportStatus,
+    VenuePosition,
+)
+from tradehub.core.money import ONE, ZERO
+from tradehub.core.symbols import crypto_quote
+from tradehub.core.words import OrderType, TimeInForce
+from tradehub.lib.db import in_write_transaction
+
+PAIR_STEP = Decimal("0.00000001")
+FRACTION_STEP = Decimal("0.000001")
+TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+MAX_ID_LENGTH = 64
+
+
+class PaperBroker:
+    def __init__(
+        self, account_id: str, options: Mapping[str, Any], now: Callable[[], datetime]
+    ) -> None:
+        self._account_id = account_id
+        self._options = read_paper_options(options)
+        self._now = now
+        self._rules = Rules(
+            fee_percent=self._options.fee_percent,
+            slippage_percent=self._options.slippage_percent,
+            fill_limit=self._options.fill_limit,
+            allow_short=self._options.allow_short,
+            leverage=self._options.leverage,
+            currency=self._options.currency,
+        )
+
+    def __repr__(self) -> str:
+        return f"PaperBroker({self._account_id})"
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            order_types=frozenset(OrderType),
+            times_in_force=TIMES,
+            shorts=self._options.allow_short,
+            linked_orders=True,
+            settle_seconds=0,
+        )
+
+    def account(self) -> AccountState:
+        """Fails rather than guess while something is held that has no price."""
+        self._advance()
+        state = storage.read_state(self._account_id, self._options)
+        market = self._market(state)
+        try:
+            worth = equity(state.book, market.quotes)
+            power = buying_power(state.book, state.orders, market.quotes, self._rules)
+        except NoPrice as missing:
+            raise OutcomeUnknown(
+                f"The equity can't be told: no price of {missing.symbol} is known here. "
+                f"Send an alert that names its price.",
+                venue_code="PRICE_MISSING",
+            ) from missing
+        return AccountState(
+            equity=worth,
+            cash=state.book.cash,
+            buying_power=max(ZERO, power),
+            currency=self._options.currency,
+            at=market.now,
+        )
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        if not known_symbol(symbol):
+            return None
+        step = ONE
+        if crypto_quote(symbol) is not None:
+            step = PAIR_STEP
+        elif self._options.fractional:
+            step = FRACTION_STEP
+        currency = self._options.currency
+        return Instrument(symbol, quantity_step=step, min_quantity=step, currency=currency)
+
+    def quote(self, symbol: str) -> Quote | None:
+        if not known_symbol(symbol):
+            return None
+        return quotes_of(self._account_id, [symbol], self._options, self._now()).get(symbol)
+
+    def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """The first price of a symbol starts its synthetic walk. A price that is not above zero
+        or of a symbol that does not exist is no price."""
+        if price <= 0 or not known_symbol(symbol):
+            return
+        now = self._now()
+        if in_write_transaction(partial(record_price, self._account_id, symbol, price, at, now)):
+            self._advance()
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        self._refuse(request)
+
+        def work() -> None:
+            storage.take_turn(self._account_id, self._options)
+            if not storage.reports_of(self._account_id, [request.client_order_id], ""):
+                self._enter(request)
+
+        in_write_transaction(work)
+        report = self._reports([request.client_order_id])[request.client_order_id]
+        if report.status is ReportStatus.REJECTED:
+            raise OrderRejected(report.text or "", venue_code=report.code)
+        return report
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        def work() -> None:
+            storage.take_turn(self._account_id, self._options)
+            before = storage.read_state(self._account_id, self._options)
+            after = venue.cancel(before, client_order_id, self._market(before))
+            storage.write_state(self._account_id, before, after)
+
+        in_write_transaction(work)
+        report = self._reports([client_order_id]).get(client_order_id)
+        if report is None:
+            raise OrderRejected(
+                f"The paper venue has no order {client_order_id}.", venue_code="UNKNOWN_ORDER"
+            )
+        return report
+
+    def order(self, client_order_id: str) -> OrderReport | None:
+        self._advance()
+        return self._reports([client_order_id]).get(client_order_id)
+
+    def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
+        self._advance()
+        found = self._reports(client_order_ids)
+        return [found[each] for each in client_order_ids if each in found]
+
+    def open_orders(self) -> list[OrderReport]:
+        self._advance()
+        rows = storage.working_rows(self._account_id).prefetch_related("fills").order_by("id")
+        return [storage.report_of(row, self._options.currency) for row in rows]
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        self._advance()
+        return storage.fills_since(self._account_id, since, self._options.currency)
+
+    def positions(self) -> list[VenuePosition]:
+        self._advance()
+        book = storage.read_state(self._account_id, self._options).book
+        return [
+            VenuePosition(symbol, held.quantity, held.average_price)
+            for symbol, held in book.holdings.items()
+        ]
+
+    def _refuse(self, request: OrderRequest) -> None:
+        """What is refused without taking the id: it could not even be stored."""
+        if request.time_in_force not in TIMES:
+            raise Unsupported(f"Paper takes day, gtc, ioc and fok, not {request.time_in_force}.")
+        if not 0 < len(request.client_order_id) <= MAX_ID_LENGTH:
+            raise OrderRejected("A client order id has 1 to 64 characters.", venue_code="BAD_ID")
+        if not known_symbol(request.symbol):
+            raise OrderRejected(
+                f"{request.symbol[:40]!r} is not a symbol.", venue_code="SYMBOL_UNKNOWN"
+            )
+
+    def _enter(self, request: OrderRequest) -> None:
+        """In a transaction that has the turn."""
+        instrument = self.instrument(request.symbol)
+        assert instrument is not None
+        before = storage.read_state(self._account_id, self._options)
+        after = venue.submit(
+            before,
+            request,
+            self._market(before, request.symbol),
+            step=instrument.quantity_step,
+            linked=storage.linked_orders(self._account_id, request.link),
+        )
+        storage.write_state(self._account_id, before, after)
+
+    def _advance(self) -> None:
+        """Looks without a lock first; takes the turn only when something will change."""
+        before = storage.read_state(self._account_id, self._options)
+        if not before.orders or venue.advance(before, self._market(before)) == before:
+            return
+
+        def work() -> None:
+            storage.take_turn(self._account_id, self._options)
+            before = storage.read_state(self._account_id, self._options)
+            after = venue.advance(before, self._market(before))
+            storage.write_state(self._account_id, before, after)
+
+        in_write_transaction(work)
+
+    def _market(self, state: State, *symbols: str) -> Market:
+        wanted = {*symbols, *state.book.holdings}
+        wanted |= {order.request.symbol for order in state.orders}
+        now = self._now()
+        return Market(quotes_of(self._account_id, wanted, self._options, now), self._rules, now)
+
+    def _reports(self, client_order_ids: Sequence[str]) -> dict[str, OrderReport]:
+        return storage.reports_of(self._account_id, client_order_ids, self._options.currency)

@@ -1,0 +1,38 @@
+"""Fixtures for every app: the clock that rules are given, and three people."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Wednesday during New York's session."""
+    return datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    """An owner."""
+    return _user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> Any:
+    """Another owner, who must see nothing of alice's."""
+    return _user("bob")
+
+
+@pytest.fixture
+def operator(db: None) -> Any:
+    """Runs the hub."""
+    return _user("olga", is_staff=True, is_superuser=True)
+
+
+def _user(name: str, **flags: bool) -> Any:
+    from django.contrib.auth import get_user_model
+
+    return get_user_model().objects.create_user(
+        username=name, email=f"{name}@example.org", password="correct horse", **flags
+    )

@@ -1,0 +1,119 @@
+/* The equity chart: one line a currency, from JSON; the table beside it says the same in numbers. */
+(() => {
+  "use strict";
+  const holder = document.getElementById("equity-chart");
+  if (!holder || !window.LightweightCharts) return;
+  const choice = document.getElementById("equity-choice");
+  const table = document.getElementById("equity-table");
+  const empty = document.getElementById("equity-empty");
+  const timeZone = document.body.dataset.timezone || "UTC";
+  const stamp = new Intl.DateTimeFormat("en-GB", {
+    day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+    hourCycle: "h23", timeZone,
+  });
+  const short = new Intl.DateTimeFormat("en-GB", {
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone,
+  });
+  const days = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone });
+  const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  let chart = null;
+  let line = null;
+  let curves = [];
+  let shown = null;
+
+  // The library can't read light-dark() or oklch(): a pixel of a canvas says the colour in rgba.
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const colour = (name, alpha = 1) => {
+    const probe = document.createElement("span");
+    probe.className = `probe-${name}`;
+    holder.append(probe);
+    pixel.clearRect(0, 0, 1, 1);
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    probe.remove();
+    const [red, green, blue] = pixel.getImageData(0, 0, 1, 1).data;
+    return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
+  };
+  const paint = () => {
+    chart.applyOptions({
+      layout: { background: { color: "transparent" }, textColor: colour("quiet"), attributionLogo: false },
+      grid: { vertLines: { visible: false }, horzLines: { color: colour("line") } },
+      rightPriceScale: { borderVisible: false },
+      timeScale: { borderColor: colour("line") },
+    });
+    line.applyOptions({
+      lineColor: colour("info"), topColor: colour("info", 0.22), bottomColor: colour("info", 0),
+    });
+  };
+  const draw = () => {
+    shown = curves.find((each) => each.currency === choice.value) ?? curves[0];
+    const data = [];
+    for (const [ms, value] of shown.points) {
+      const time = ms / 1000;
+      if (data.length && data[data.length - 1].time >= time) data.pop();
+      data.push({ time, value: Number(value) });
+    }
+    line.setData(data);
+    chart.timeScale().fitContent();
+    table.replaceChildren(...shown.points.slice(-50).reverse().map(([ms, value]) => {
+      const row = document.createElement("tr");
+      const at = document.createElement("td");
+      at.textContent = stamp.format(ms);
+      const amount = document.createElement("td");
+      amount.className = "num";
+      amount.textContent = `${money.format(value)} ${shown.currency}`;
+      row.append(at, amount);
+      return row;
+    }));
+  };
+  const start = () => {
+    chart = LightweightCharts.createChart(holder, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontSize: 11 },
+      handleScroll: { vertTouchDrag: false },
+      localization: {
+        priceFormatter: (value) => money.format(value),
+        timeFormatter: (time) => stamp.format(time * 1000),
+      },
+      timeScale: {
+        timeVisible: true,
+        tickMarkFormatter: (time, type) => (type < 3 ? days : short).format(time * 1000),
+      },
+    });
+    line = chart.addSeries(LightweightCharts.AreaSeries, { lineWidth: 2, priceLineVisible: false });
+    paint();
+    draw();
+  };
+  const load = async () => {
+    const answer = await fetch(holder.dataset.url, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    curves = (await answer.json()).curves;
+    const any = curves.length > 0;
+    holder.hidden = !any;
+    empty.hidden = any;
+    if (!any) return;
+    if (choice.options.length !== curves.length) {
+      choice.replaceChildren(...curves.map((each) => new Option(each.currency, each.currency)));
+      choice.hidden = curves.length < 2;
+    }
+    if (chart) draw();
+    else start();
+  };
+  choice.addEventListener("change", draw);
+  document.addEventListener("theme:changed", () => { if (chart) paint(); });
+
+  // A fill bends the line, so it is fetched; a tick moves only its last point, when it is alone.
+  let timer = 0;
+  document.addEventListener("live:frame", ({ detail: frame }) => {
+    if (frame.type === "order" && (frame.status === "filled" || frame.status === "partially_filled")) {
+      timer ||= setTimeout(() => { timer = 0; load(); }, 1500);
+    }
+    if (frame.type === "equity" && shown && line && shown.accounts.length === 1
+        && shown.accounts[0] === frame.id) {
+      const time = Math.floor(Date.now() / 1000);
+      const last = line.data().at(-1)?.time ?? 0;
+      if (time > last) line.update({ time, value: Number(frame.equity) });
+    }
+  });
+  load();
+})();

@@ -1,0 +1,149 @@
+"""Template filters and tags of the pages: numbers, times, status words, form fields, the shell."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput
+from django.http import HttpRequest
+from django.template.context import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard import navigation, selectors, wording
+
+register = template.Library()
+
+register.filter("money", wording.money)
+register.filter("price", wording.price)
+register.filter("quantity", wording.quantity)
+register.filter("size", wording.describe_size)
+register.filter("intent", wording.describe_intent)
+register.filter("ms", wording.milliseconds)
+
+
+@register.filter
+def number(text: str | None) -> str:
+    """A decimal string of a record (a check's measured value, a size), grouped for people."""
+    if text in (None, ""):
+        return wording.DASH
+    try:
+        return wording.quantity(Decimal(str(text)))
+    except ArithmeticError:
+        return str(text)
+
+
+@register.filter
+def said(value: Any) -> str:
+    """A value of a record as words: nested ones flat, yes and no instead of True and False."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{words(name).lower()} {said(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(said(item) for item in value)
+    return str(value)
+
+
+@register.filter
+def lookup(table: dict[str, Any], key: str) -> Any:
+    return table.get(key)
+
+
+@register.filter
+def words(value: str) -> str:
+    """`stop_loss` is "Stop loss"."""
+    return str(value).replace("_", " ").capitalize()
+
+
+@register.filter
+def role(value: str) -> str:
+    return wording.ROLE_WORDS.get(value, value)
+
+
+@register.filter
+def event_words(value: str) -> str:
+    return wording.EVENT_WORDS.get(value, value.replace("_", " ").capitalize())
+
+
+@register.simple_tag
+def signed(value: Decimal | None, currency: str = "", **data: str) -> SafeString:
+    """A gain or loss with arrow, sign and colour. `pnl="pos_…"` lets live frames update it."""
+    known = data.get("pnl") or data.get("today")
+    kind = "pnl" if data.get("pnl") else "today"
+    attribute = format_html(' data-{}="{}"', kind, known) if known else SafeString("")
+    return format_html(
+        '<span class="{}"{}>{}</span>{}',
+        wording.tone_of(value),
+        attribute,
+        wording.signed_money(value),
+        format_html(" <small>{}</small>", currency) if currency else "",
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None, precision: str = "s") -> SafeString:
+    """A time: UTC in the page, the reader's zone once the script ran, exact UTC as its title."""
+    if at is None:
+        return SafeString(wording.DASH)
+    at = at.astimezone(UTC)
+    exact = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    shown = at.strftime("%d %b %H:%M:%S") + (
+        f".{at.microsecond // 1000:03d}" if precision == "ms" else ""
+    )
+    return format_html(
+        '<time datetime="{}" data-precision="{}" title="{} UTC">{}</time>',
+        exact,
+        precision,
+        exact.replace("T", " ").removesuffix("Z"),
+        shown,
+    )
+
+
+def _tag(tags: Any, status: str) -> SafeString:
+    tag = tags.get(status) or wording.Tag(words(status), "quiet")
+    return format_html(
+        '<span class="tag tag-{}" title="{}">{}</span>', tag.tone, tag.title, tag.word
+    )
+
+
+@register.simple_tag
+def signal_tag(status: str) -> SafeString:
+    return _tag(wording.SIGNAL_TAGS, status)
+
+
+@register.simple_tag
+def outcome_tag(outcome: str) -> SafeString:
+    return _tag(wording.OUTCOME_TAGS, outcome)
+
+
+@register.simple_tag
+def order_tag(status: str) -> SafeString:
+    return _tag(wording.ORDER_TAGS, status)
+
+
+@register.inclusion_tag("forms/field.html")
+def form_field(field: BoundField) -> dict[str, Any]:
+    """One field of a form: label, control, help, errors, joined for assistive technology."""
+    return {"field": field, "is_check": isinstance(field.field.widget, CheckboxInput)}
+
+
+@register.inclusion_tag("forms/errors.html")
+def form_errors(form: Any) -> dict[str, Any]:
+    return {"form": form}
+
+
+@register.inclusion_tag("partials/rail.html", takes_context=True)
+def rail(context: RequestContext) -> dict[str, Any]:
+    request: HttpRequest = context["request"]
+    return {"groups": navigation.groups_for(request.user, request.path), "request": request}
+
+
+@register.simple_tag(takes_context=True)
+def shell(context: RequestContext) -> selectors.Shell | None:
+    """What the frame of every page shows of the user's trading; None for a visitor."""
+    request: HttpRequest | None = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return None
+    return selectors.shell_for(request.user)

@@ -1,0 +1,81 @@
+"""Routes of the pages. Other apps' pages (`/account/`, `/help/`) are routed by `tradehub.urls`."""
+
+from django.urls import path
+
+from dashboard.views import activity, overview, settings, start, strategies, webhooks
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", overview.home, name="home"),
+    path("start/", start.start, name="start"),
+    path("start/webhook/", start.make_webhook, name="make-webhook"),
+    path("dashboard/", overview.dashboard, name="dashboard"),
+    path("dashboard/equity.json", overview.equity, name="equity"),
+    path("dashboard/panels/<slug:name>/", overview.panel, name="panel"),
+    path("dashboard/signed-in/", overview.probe, name="probe"),
+    path("trading/halt/", overview.halt, name="halt"),
+    path("trading/resume/", overview.resume, name="resume"),
+    path("positions/<str:position_id>/close/", overview.close_position, name="close-position"),
+    path("signals/", activity.signal_list, name="signals"),
+    path("signals/<str:signal_id>/", activity.signal_detail, name="signal"),
+    path("orders/", activity.order_list, name="orders"),
+    path("orders/<str:order_id>/", activity.order_detail, name="order"),
+    path("orders/<str:order_id>/cancel/", activity.cancel_order, name="cancel-order"),
+    path("strategies/", strategies.strategy_list, name="strategies"),
+    path("strategies/new/", strategies.create, name="strategy-create"),
+    path("strategies/<str:strategy_id>/", strategies.strategy_detail, name="strategy"),
+    path("strategies/<str:strategy_id>/edit/", strategies.edit, name="strategy-edit"),
+    path(
+        "strategies/<str:strategy_id>/pause/",
+        strategies.switch,
+        {"enabled": False},
+        name="strategy-pause",
+    ),
+    path(
+        "strategies/<str:strategy_id>/resume/",
+        strategies.switch,
+        {"enabled": True},
+        name="strategy-resume",
+    ),
+    path("strategies/<str:strategy_id>/test/", start.send_test, name="send-test"),
+    path("strategies/<str:strategy_id>/webhook/", webhooks.options, name="webhook-options"),
+    path("strategies/<str:strategy_id>/accounts/", strategies.subscribe, name="subscribe"),
+    path("webhooks/<str:token_id>/rotate/", webhooks.rotate, name="webhook-rotate"),
+    path(
+        "subscriptions/<str:subscription_id>/edit/",
+        strategies.subscription_edit,
+        name="subscription-edit",
+    ),
+    path("subscriptions/<str:subscription_id>/remove/", strategies.unsubscribe, name="unsubscribe"),
+    path("broker-accounts/", settings.account_list, name="broker-accounts"),
+    path("broker-accounts/new/", settings.account_create, name="broker-account-create"),
+    path("broker-accounts/<str:account_id>/", settings.account_detail, name="broker-account"),
+    path(
+        "broker-accounts/<str:account_id>/edit/", settings.account_edit, name="broker-account-edit"
+    ),
+    path(
+        "broker-accounts/<str:account_id>/check/",
+        settings.account_check,
+        name="broker-account-check",
+    ),
+    path(
+        "broker-accounts/<str:account_id>/disable/",
+        settings.account_switch,
+        {"enabled": False},
+        name="broker-account-disable",
+    ),
+    path(
+        "broker-accounts/<str:account_id>/enable/",
+        settings.account_switch,
+        {"enabled": True},
+        name="broker-account-enable",
+    ),
+    path("risk-profiles/", settings.profile_list, name="risk-profiles"),
+    path("risk-profiles/new/", settings.profile_create, name="risk-profile-create"),
+    path("risk-profiles/<str:profile_id>/edit/", settings.profile_edit, name="risk-profile-edit"),
+    path(
+        "risk-profiles/<str:profile_id>/delete/",
+        settings.profile_delete,
+        name="risk-profile-delete",
+    ),
+]

@@ -1,0 +1,117 @@
+"""Signals and orders: the lists, the decision page, one order, and its cancel button."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard import decisions, selectors, wording
+from dashboard.views.base import act, is_part, page_of, signed_in, user_of, without_page
+from orders import services as orders_services
+from orders.lifecycle import WORKING
+from signals.parsing import mask_secrets
+from tradehub.lib.clock import utc_now
+
+SIGNAL_FILTERS = [
+    ("approved", "Approved"),
+    ("denied", "Denied"),
+    ("nothing_to_do", "Nothing to do"),
+    ("received", "Received"),
+    ("held", "Held"),
+    ("invalid", "Invalid"),
+    ("stale", "Stale"),
+    ("failed", "Failed"),
+]
+ORDER_FILTERS = [
+    ("working", "Working"),
+    ("filled", "Filled"),
+    ("ended", "Canceled or expired"),
+    ("refused", "Denied or rejected"),
+    ("unconfirmed", "Unconfirmed"),
+]
+
+
+@signed_in
+@require_GET
+def signal_list(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    chosen = {name: request.GET.get(name, "").strip() for name in ("status", "strategy", "symbol")}
+    page = page_of(request, selectors.signals_for(user, **chosen))
+    context = {
+        "page": page,
+        "signals": [selectors.signal_row(each) for each in page],
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+        "query": without_page(request),
+    }
+    if is_part(request):
+        return render(request, "dashboard/parts/signal_page.html", context)
+    context |= {
+        "statuses": SIGNAL_FILTERS,
+        "strategies": list(selectors.strategy_names_for(user)),
+    }
+    return render(request, "dashboard/signals.html", context)
+
+
+@signed_in
+@require_GET
+def signal_detail(request: HttpRequest, signal_id: str) -> HttpResponse:
+    page = decisions.signal_page_for(user_of(request), signal_id)
+    context = {"page": page, "signal": page.signal, "working": WORKING}
+    if is_part(request):
+        return render(request, "dashboard/parts/decision.html", context)
+    context |= {
+        "raw": mask_secrets(bytes(page.signal.raw)),
+        "said": [_said(intent) for intent in page.signal.intents],
+    }
+    return render(request, "dashboard/signal.html", context)
+
+
+def _said(intent: dict[str, object]) -> dict[str, object]:
+    """What the alert did say, without all the things it did not."""
+    rows = {
+        name: value
+        for name, value in intent.items()
+        if value not in (None, "", [], {}) and name not in ("verb", "side", "symbol")
+    }
+    return {"what": wording.describe_intent(intent), "rows": rows}
+
+
+@signed_in
+@require_GET
+def order_list(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    chosen = {name: request.GET.get(name, "").strip() for name in ("status", "symbol")}
+    page = page_of(request, selectors.orders_for(user, **chosen))
+    context = {
+        "page": page,
+        "orders": list(page),
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+        "query": without_page(request),
+        "statuses": ORDER_FILTERS,
+        "working": WORKING,
+    }
+    template = "dashboard/parts/order_page.html" if is_part(request) else "dashboard/orders.html"
+    return render(request, template, context)
+
+
+@signed_in
+@require_GET
+def order_detail(request: HttpRequest, order_id: str) -> HttpResponse:
+    order = selectors.order_for(user_of(request), order_id)
+    context = {"order": order, "working": WORKING}
+    template = "dashboard/parts/order.html" if is_part(request) else "dashboard/order.html"
+    return render(request, template, context)
+
+
+@signed_in
+@require_POST
+def cancel_order(request: HttpRequest, order_id: str) -> HttpResponse:
+    user = user_of(request)
+    order = selectors.order_for(user, order_id)
+    return act(
+        request,
+        lambda: orders_services.cancel_order(order=order, actor=user, now=utc_now()),
+        done=f"Cancelling the {order.side} of {order.symbol}: it is in the account's lane.",
+        to="dashboard:orders",
+    )

@@ -1,0 +1,191 @@
+"""Broker accounts and risk profiles: list, create, change, check."""
+
+from django.contrib import messages as notices
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from brokers import services as brokers_services
+from brokers.doctor import examine
+from brokers.models import BrokerAccount
+from brokers.options import read_paper_options
+from brokers.selectors import account_for
+from dashboard import selectors
+from dashboard.forms.broker_accounts import PaperAccountForm
+from dashboard.forms.risk import RiskProfileForm
+from dashboard.views.base import act, signed_in, submit, user_of
+from risk import services as risk_services
+from risk.models import RiskProfile
+from risk.selectors import risk_profile_for
+from tradehub.core.words import BrokerKind, Environment, Scope
+from tradehub.lib.clock import utc_now
+
+# ---- broker accounts ----
+
+
+@signed_in
+@require_GET
+def account_list(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    summaries = list(selectors.account_summaries(user))
+    states = selectors.states_for(user, Scope.ACCOUNT, [each.account.pk for each in summaries])
+    context = {"summaries": summaries, "states": states}
+    return render(request, "dashboard/accounts.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def account_create(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    form = PaperAccountForm(request.POST or None, initial={"label": "Paper"})
+    if request.method == "POST":
+        done, account = submit(
+            form,
+            lambda: brokers_services.create_account(
+                owner=user,
+                kind=BrokerKind.PAPER.value,
+                environment=Environment.PAPER.value,
+                label=form.cleaned_data["label"],
+                options=form.options(),
+                now=utc_now(),
+            ),
+        )
+        if done:
+            notices.success(request, f"{account.label} is open. Let a strategy trade on it.")
+            return redirect("dashboard:broker-account", account.pk)
+    return render(request, "dashboard/account_form.html", {"form": form})
+
+
+@signed_in
+@require_GET
+def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
+    user = user_of(request)
+    account = account_for(user, account_id)
+    summary = next(each for each in selectors.account_summaries(user) if each.account == account)
+    context = {
+        "account": account,
+        "summary": summary,
+        "positions": selectors.positions_for(user, account=account),
+        "subscriptions": selectors.subscriptions_on(account),
+    }
+    return render(request, "dashboard/account.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def account_edit(request: HttpRequest, account_id: str) -> HttpResponse:
+    user = user_of(request)
+    account = account_for(user, account_id)
+    form = PaperAccountForm(request.POST or None, initial=_account_values(account))
+    for name in form.fixed_once_open:
+        form.fields[name].disabled = True
+    if request.method == "POST":
+        done, _ = submit(
+            form,
+            lambda: brokers_services.update_account(
+                account=account,
+                label=form.cleaned_data["label"],
+                options=form.options(),
+                actor=user,
+                now=utc_now(),
+            ),
+        )
+        if done:
+            notices.success(request, "Saved.")
+            return redirect("dashboard:broker-account", account_id)
+    return render(request, "dashboard/account_form.html", {"form": form, "account": account})
+
+
+def _account_values(account: BrokerAccount) -> dict[str, object]:
+    options = read_paper_options(account.options)
+    names = (name for name in PaperAccountForm.base_fields if name != "label")
+    return {"label": account.label} | {name: getattr(options, name) for name in names}
+
+
+@signed_in
+@require_POST
+def account_check(request: HttpRequest, account_id: str) -> HttpResponse:
+    """The account doctor's lines, into the page."""
+    account = account_for(user_of(request), account_id)
+    context = {"account": account, "lines": examine(account), "checked_at": utc_now()}
+    return render(request, "dashboard/account_check.html", context)
+
+
+@signed_in
+@require_POST
+def account_switch(request: HttpRequest, account_id: str, enabled: bool) -> HttpResponse:
+    user = user_of(request)
+    account = account_for(user, account_id)
+    change = brokers_services.enable_account if enabled else brokers_services.disable_account
+    said = "takes entries again" if enabled else "is disabled: entries are denied, exits pass"
+    return act(
+        request,
+        lambda: change(account=account, actor=user, now=utc_now()),
+        done=f"{account.label} {said}.",
+        to="dashboard:broker-accounts",
+    )
+
+
+# ---- risk profiles ----
+
+
+@signed_in
+@require_GET
+def profile_list(request: HttpRequest) -> HttpResponse:
+    context = {"profiles": list(selectors.profiles_with_use_for(user_of(request)))}
+    return render(request, "dashboard/risk_profiles.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def profile_create(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    form = RiskProfileForm(request.POST or None, initial=_profile_values(RiskProfile()))
+    if request.method == "POST":
+        done, profile = submit(
+            form,
+            lambda: risk_services.create_profile(
+                owner=user, values=form.cleaned_data, now=utc_now(), actor=user
+            ),
+        )
+        if done:
+            notices.success(request, f"{profile.name} is ready. Give it to a strategy's account.")
+            return redirect("dashboard:risk-profiles")
+    return render(request, "dashboard/risk_profile_form.html", {"form": form})
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def profile_edit(request: HttpRequest, profile_id: str) -> HttpResponse:
+    user = user_of(request)
+    profile = risk_profile_for(user, profile_id)
+    form = RiskProfileForm(request.POST or None, initial=_profile_values(profile))
+    if request.method == "POST":
+        done, _ = submit(
+            form,
+            lambda: risk_services.update_profile(
+                profile=profile, changes=form.cleaned_data, actor=user, now=utc_now()
+            ),
+        )
+        if done:
+            notices.success(request, "Saved. It holds from the next decision on.")
+            return redirect("dashboard:risk-profiles")
+    context = {"form": form, "profile": profile}
+    return render(request, "dashboard/risk_profile_form.html", context)
+
+
+def _profile_values(profile: RiskProfile) -> dict[str, object]:
+    return {name: getattr(profile, name) for name in RiskProfileForm.base_fields}
+
+
+@signed_in
+@require_POST
+def profile_delete(request: HttpRequest, profile_id: str) -> HttpResponse:
+    user = user_of(request)
+    profile = risk_profile_for(user, profile_id)
+    return act(
+        request,
+        lambda: risk_services.delete_profile(profile=profile, actor=user, now=utc_now()),
+        done=f"{profile.name} is deleted.",
+        to="dashboard:risk-profiles",
+    )

@@ -1,0 +1,71 @@
+"""Start: from nothing to the first filled order, on one page that ticks itself."""
+
+from django.contrib import messages as notices
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import User
+from dashboard import selectors
+from dashboard.messages import ready_messages
+from dashboard.views.base import act, is_part, signed_in, user_of
+from dashboard.views.webhooks import STAND_IN, shown_once
+from signals import services as signals_services
+from signals.models import Strategy
+from tradehub.core.errors import TradehubError
+from tradehub.lib.clock import utc_now
+
+
+@signed_in
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    if is_part(request):
+        return render(request, "dashboard/parts/start_steps.html", _progress(user))
+    return _page(request)
+
+
+@signed_in
+@require_POST
+def make_webhook(request: HttpRequest) -> HttpResponse:
+    """A paper account, a risk profile and a strategy in one go; the URL is in this answer only."""
+    try:
+        kit = signals_services.start_quickly(owner=user_of(request), now=utc_now())
+    except TradehubError as error:
+        notices.error(request, f"{error.message} ({error.code})")
+        return redirect("dashboard:start")
+    return _page(request, secret=kit.token_secret)
+
+
+@signed_in
+@require_POST
+def send_test(request: HttpRequest, strategy_id: str) -> HttpResponse:
+    strategy = selectors.strategy_for(user_of(request), strategy_id)
+    return act(
+        request,
+        lambda: signals_services.send_test_alert(strategy=strategy, now=utc_now()),
+        done="The test alert was sent through your webhook.",
+        to="dashboard:start",
+    )
+
+
+def _page(request: HttpRequest, *, secret: str = "") -> HttpResponse:
+    context = _progress(user_of(request))
+    webhook = shown_once(request, secret) if secret else None
+    context |= {"webhook": webhook, "messages_to_paste": ready_messages(webhook or STAND_IN)}
+    return render(request, "dashboard/start.html", context)
+
+
+def _progress(user: User) -> dict[str, object]:
+    strategies: list[Strategy] = list(selectors.strategies_for(user))
+    ready = next((each for each in strategies if each.webhook_tokens.all()), None)
+    received = selectors.has_signal(user)
+    filled = selectors.has_fill(user)
+    return {
+        "strategy": ready,
+        "token": ready.webhook_tokens.all()[0] if ready else None,
+        "received": received,
+        "filled": filled,
+        "latest": selectors.latest_signals_for(user, 1),
+        "done": sum([ready is not None, received, received, received, filled]),
+    }

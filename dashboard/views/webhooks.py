@@ -1,0 +1,80 @@
+"""Webhook URLs: shown in one answer, never again; later pages know the first and last letters.
+
+The secret is rendered straight into the answer of the POST that made it. It is in no session, no
+message and no redirect, so reloading can't show it twice.
+"""
+
+from django.contrib import messages as notices
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard import selectors
+from dashboard.forms.strategies import WebhookForm
+from dashboard.messages import ready_messages
+from dashboard.views.base import signed_in, submit, user_of
+from signals import services
+from tradehub.core.errors import TradehubError
+from tradehub.lib.clock import utc_now
+from tradehub.lib.site import public_url
+
+STAND_IN = "https://YOUR-HUB/webhook/YOUR-TOKEN"
+
+
+def shown_once(request: HttpRequest, secret: str) -> str:
+    """The full URL, as TradingView must call it."""
+    return services.webhook_url(public_url(), secret)
+
+
+@signed_in
+@require_POST
+def rotate(request: HttpRequest, token_id: str) -> HttpResponse:
+    """A new secret; the old one works on for a while, so that alerts can be changed over."""
+    user = user_of(request)
+    token = selectors.token_for(user, token_id)
+    try:
+        secret = services.rotate_webhook(token=token, now=utc_now(), actor=user)
+    except TradehubError as error:
+        notices.error(request, f"{error.message} ({error.code})")
+        return redirect("dashboard:strategies")
+    url = shown_once(request, secret)
+    context = {
+        "strategy": token.strategy,
+        "webhook": url,
+        "messages_to_paste": ready_messages(url),
+        "rotated": True,
+    }
+    return render(request, "dashboard/webhook_shown.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def options(request: HttpRequest, strategy_id: str) -> HttpResponse:
+    user = user_of(request)
+    strategy = selectors.strategy_for(user, strategy_id)
+    token = next(iter(strategy.webhook_tokens.all()), None)
+    if token is None:
+        notices.error(request, "This strategy has no webhook of its own.")
+        return redirect("dashboard:strategy", strategy_id)
+    if request.method == "POST":
+        form = WebhookForm(request.POST)
+        done, _ = submit(
+            form,
+            lambda: services.update_strategy(
+                strategy=strategy, fields={"webhook": form.options()}, now=utc_now(), actor=user
+            ),
+        )
+        if done:
+            notices.success(request, "The webhook's options are saved; they hold within a second.")
+            return redirect("dashboard:strategy", strategy_id)
+    else:
+        names = (
+            "allowed_ips",
+            "tradingview_only",
+            "requests_per_minute",
+            "wait_seconds",
+            "expires_at",
+        )
+        form = WebhookForm(initial={name: getattr(token, name) for name in names})
+    context = {"strategy": strategy, "token": token, "form": form}
+    return render(request, "dashboard/webhook_options.html", context)

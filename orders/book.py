@@ -1,0 +1,118 @@
+"""The book: what an account holds and has working, as the decision sees it.
+
+Pure. Working, sending and unconfirmed entries count in full against every limit, so two alerts
+can't both use the same room. A decision with several orders moves the book as if each had filled,
+so the second order is judged after the first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from orders.planning import Standing
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderRole, OrderSide, OrderStatus
+
+Key = tuple[str, str | None]
+"""(symbol, strategy)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    quantity: Decimal
+    """Signed."""
+    adds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    id: str
+    symbol: str
+    strategy: str | None
+    side: OrderSide
+    role: OrderRole
+    remaining: Decimal
+    price: Decimal | None
+    """What a unit is valued at: limit, trigger or reference price."""
+    status: OrderStatus = OrderStatus.OPEN
+
+
+@dataclass
+class Book:
+    marks: Mapping[str, Decimal | None]
+    """The present price of each symbol; None where there is none, which makes a value None."""
+    held: dict[Key, Held] = field(default_factory=dict)
+    working: list[Working] = field(default_factory=list)
+
+    def standing(self, symbol: str, strategy: str | None) -> Standing:
+        mine = [
+            each for each in self.entries() if (each.symbol, each.strategy) == (symbol, strategy)
+        ]
+        held = self.held.get((symbol, strategy), Held(ZERO))
+        return Standing(
+            held=held.quantity,
+            adds=held.adds,
+            working_buys=sum(each.side is OrderSide.BUY for each in mine),
+            working_sells=sum(each.side is OrderSide.SELL for each in mine),
+        )
+
+    def entries(self) -> list[Working]:
+        return [each for each in self.working if each.role is OrderRole.ENTRY]
+
+    def symbols_held(self, strategy: str | None) -> list[str]:
+        """What the strategy holds or is about to, in a stable order."""
+        held = {
+            symbol
+            for (symbol, owner), each in self.held.items()
+            if owner == strategy and each.quantity
+        }
+        waiting = {each.symbol for each in self.entries() if each.strategy == strategy}
+        return sorted(held | waiting)
+
+    def symbol_value(self, symbol: str) -> Decimal | None:
+        """Gross, of all strategies: positions at the mark and entries at their price."""
+        return self._value(lambda each: each == symbol)
+
+    def gross_exposure(self) -> Decimal | None:
+        return self._value(lambda _: True)
+
+    def open_symbols(self) -> set[str]:
+        """Symbols with a position or a working entry."""
+        held = {symbol for (symbol, _), each in self.held.items() if each.quantity}
+        return held | {each.symbol for each in self.entries()}
+
+    def reserved_value(self) -> Decimal | None:
+        """Value of entries that the venue may not know of yet."""
+        unknown = (OrderStatus.QUEUED, OrderStatus.SENDING, OrderStatus.UNCONFIRMED)
+        total = ZERO
+        for each in self.entries():
+            if each.status in unknown:
+                if each.price is None:
+                    return None
+                total = EXACT.add(total, EXACT.multiply(each.remaining, each.price))
+        return total
+
+    def exit(self, symbol: str, strategy: str | None, quantity: Decimal) -> None:
+        """As if an exit of `quantity` had filled."""
+        held = self.held.get((symbol, strategy), Held(ZERO))
+        sign = 1 if held.quantity > 0 else -1
+        left = held.quantity - sign * quantity
+        self.held[symbol, strategy] = replace(held, quantity=left) if left else Held(ZERO)
+
+    def cancel(self, ids: set[str]) -> None:
+        self.working = [each for each in self.working if each.id not in ids]
+
+    def _value(self, wanted: Callable[[str], bool]) -> Decimal | None:
+        total = ZERO
+        for (symbol, _), each in self.held.items():
+            if each.quantity and wanted(symbol):
+                mark = self.marks.get(symbol)
+                if mark is None:
+                    return None
+                total = EXACT.add(total, EXACT.multiply(abs(each.quantity), mark))
+        for entry in self.entries():
+            if wanted(entry.symbol):
+                if entry.price is None:
+                    return None
+                total = EXACT.add(total, EXACT.multiply(entry.remaining, entry.price))
+        return total

@@ -1,0 +1,169 @@
+"""Orders as the decision drafts them, and the rows that they become.
+
+Client order ids are made here: deterministic in the signal, the account and the leg, so whatever
+is killed when, the same decision names the same order.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from orders.market import Market
+from orders.models import Decision, LaneItem, Order
+from orders.planning import EntryLeg, ExitLeg
+from orders.terms import Terms
+from tradehub.core.ids import client_order_id
+from tradehub.core.intent import Intent
+from tradehub.core.money import round_nearest
+from tradehub.core.words import OrderRole, OrderSide, OrderType, TimeInForce, Verb
+from tradehub.lib import live
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrderDraft:
+    symbol: str
+    side: OrderSide
+    role: OrderRole
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail: dict[str, str] | None
+    reduce_only: bool
+    extended_hours: bool
+    reference_price: Decimal | None
+    protection: dict[str, Any] | None = None
+    after: "OrderDraft | None" = None
+
+
+_AT_MARKET = (Verb.CLOSE_ALL,)
+
+
+def exit_draft(leg: ExitLeg, intent: Intent, terms: Terms, market: Market) -> OrderDraft:
+    """Of the type that the alert gave; `close_all` goes to the market."""
+    at_market = intent.verb in _AT_MARKET or intent.order_type is None
+    return _draft(
+        intent,
+        market,
+        side=leg.side,
+        role=OrderRole.EXIT,
+        quantity=leg.quantity,
+        order_type=OrderType.MARKET if at_market else intent.order_type,
+    )
+
+
+def entry_draft(
+    leg: EntryLeg,
+    quantity: Decimal,
+    intent: Intent,
+    terms: Terms,
+    market: Market,
+    *,
+    after: OrderDraft | None,
+) -> OrderDraft:
+    said = intent.to_json()
+    protection = None
+    if intent.stop_loss is not None or intent.take_profits:
+        protection = {"stop_loss": said["stop_loss"], "take_profits": said["take_profits"]}
+    return _draft(
+        intent,
+        market,
+        side=leg.side,
+        role=OrderRole.ENTRY,
+        quantity=quantity,
+        order_type=intent.order_type,
+        protection=protection,
+        after=after,
+    )
+
+
+def _draft(
+    intent: Intent,
+    market: Market,
+    *,
+    side: OrderSide,
+    role: OrderRole,
+    quantity: Decimal,
+    order_type: OrderType | None,
+    protection: dict[str, Any] | None = None,
+    after: OrderDraft | None = None,
+) -> OrderDraft:
+    assert intent.symbol is not None
+    kind = order_type or OrderType.MARKET
+    limited = kind in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+    triggered = kind in (OrderType.STOP, OrderType.STOP_LIMIT)
+    return OrderDraft(
+        symbol=intent.symbol,
+        side=side,
+        role=role,
+        quantity=quantity,
+        order_type=kind,
+        time_in_force=intent.time_in_force or TimeInForce.DAY,
+        limit_price=_on_tick(intent.limit_price, intent.symbol, market) if limited else None,
+        stop_price=_on_tick(intent.stop_price, intent.symbol, market) if triggered else None,
+        trail=intent.to_json()["trail"] if kind is OrderType.TRAILING_STOP else None,
+        reduce_only=role is OrderRole.EXIT,
+        extended_hours=bool(intent.extended_hours),
+        reference_price=market.price(intent.symbol, side) or intent.reference_price,
+        protection=protection,
+        after=after,
+    )
+
+
+def _on_tick(price: Decimal | None, symbol: str, market: Market) -> Decimal | None:
+    instrument = market.instruments.get(symbol)
+    if price is None or instrument is None or instrument.price_tick is None:
+        return price
+    return round_nearest(price, instrument.price_tick)
+
+
+def write_orders(
+    drafts: list[OrderDraft], decision: Decision, item: LaneItem, terms: Terms, *, now: datetime
+) -> list[Order]:
+    """The rows, in the order in which they are to be sent. Runs in the decision's transaction."""
+    rows: dict[int, Order] = {}
+    for number, draft in enumerate(drafts):
+        leg = str(number)
+        order = Order.objects.create(
+            owner_id=decision.owner_id,
+            account_id=decision.account_id,
+            strategy_id=terms.strategy,
+            signal_id=decision.signal_id,
+            decision=decision,
+            leg=leg,
+            client_order_id=order_client_id(item, decision.account_id, leg),
+            symbol=draft.symbol,
+            side=draft.side.value,
+            order_type=draft.order_type.value,
+            time_in_force=draft.time_in_force.value,
+            quantity=draft.quantity,
+            limit_price=draft.limit_price,
+            stop_price=draft.stop_price,
+            trail=draft.trail,
+            reduce_only=draft.reduce_only,
+            extended_hours=draft.extended_hours,
+            protection=draft.protection,
+            after=None if draft.after is None else rows[id(draft.after)],
+            role=draft.role.value,
+            source=terms.source.value,
+            reference_price=draft.reference_price,
+            created_at=now,
+            updated_at=now,
+        )
+        rows[id(draft)] = order
+        live.notify(order.owner_id, "order", order.pk, 1, status=order.status, symbol=order.symbol)
+    return list(rows.values())
+
+
+def order_client_id(item: LaneItem, account_id: str, leg: str) -> str:
+    origin = item.signal_id or f"item:{item.pk}"
+    return new_client_order_id(origin, account_id, leg)
+
+
+def new_client_order_id(origin: str, account_id: str, leg: str) -> str:
+    """With this installation's own key: a second hub can't make the same id."""
+    return client_order_id(key=settings.INSTALL_KEY, origin=origin, account=account_id, leg=leg)

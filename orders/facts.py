@@ -1,0 +1,165 @@
+"""The facts of a decision: the book, the limits and the states, as the database has them now.
+
+Read inside the decision's transaction, after the account's lock, so no other decision of the
+account can come between reading and reserving.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from brokers.models import BrokerAccount
+from orders.book import Book, Held, Working
+from orders.lifecycle import WORKING
+from orders.market import Market
+from orders.models import DayStart, LaneItem, Order, Position
+from orders.terms import Terms
+from risk.models import RiskProfile
+from risk.selectors import StatesNow, day_start_of, limits_of, sizing_rules_of, states_for
+from risk.sizing import SizingRules
+from risk.types import Direction, Limits, Snapshot
+from risk.types import Terms as StrategyTerms
+from tradehub.core.money import EXACT
+from tradehub.core.words import Environment, OrderRole, OrderSide, OrderStatus
+
+
+@dataclass
+class Facts:
+    now: datetime
+    account: BrokerAccount
+    book: Book
+    limits: Limits
+    sizing_rules: SizingRules
+    strategy_terms: StrategyTerms
+    states: StatesNow
+    equity: Decimal | None
+    buying_power: Decimal | None
+    day_start_equity: Decimal | None
+    daily_pnl: Decimal | None
+    trades_today: int
+    shorts: bool
+    received_at: datetime
+
+    def snapshot(
+        self, symbol: str, strategy: str | None, side: OrderSide, market: Market
+    ) -> Snapshot:
+        """What an entry is judged by, with the book as it stands."""
+        quote = market.quotes.get(symbol)
+        open_symbols = self.book.open_symbols()
+        return Snapshot(
+            now=self.now,
+            equity=self.equity,
+            buying_power=self._free_buying_power(),
+            quote_price=market.price(symbol, side),
+            quote_bid=None if quote is None else quote.bid,
+            quote_ask=None if quote is None else quote.ask,
+            quote_at=None if quote is None else quote.at,
+            held_quantity=self.book.standing(symbol, strategy).held,
+            symbol_position_value=self.book.symbol_value(symbol),
+            gross_exposure=self.book.gross_exposure(),
+            open_positions=len(open_symbols),
+            opens_new_position=symbol not in open_symbols,
+            trades_today=self.trades_today,
+            daily_pnl=self.daily_pnl,
+            day_start_equity=self.day_start_equity,
+            states=self.states.states,
+            strategy_paused=self.states.paused,
+            allow_short=self.shorts,
+            live=self.account.environment == Environment.LIVE,
+            account_enabled=self.account.enabled,
+        )
+
+    def _free_buying_power(self) -> Decimal | None:
+        reserved = self.book.reserved_value()
+        if self.buying_power is None or reserved is None:
+            return None
+        return EXACT.subtract(self.buying_power, reserved)
+
+
+def read_facts(
+    item: LaneItem, account: BrokerAccount, terms: Terms, market: Market, *, now: datetime
+) -> Facts:
+    """Inside the decision's transaction."""
+    profile = RiskProfile.objects.get(pk=terms.risk_profile)
+    day_start = day_start_of(profile, now=now)
+    equity = None if market.account is None else market.account.equity
+    start_equity = _equity_at(account, day_start, equity)
+    daily = None
+    if equity is not None and start_equity is not None:
+        daily = EXACT.subtract(equity, start_equity)
+    return Facts(
+        now=now,
+        account=account,
+        book=read_book(account, market),
+        limits=limits_of(profile),
+        sizing_rules=sizing_rules_of(profile),
+        strategy_terms=StrategyTerms(Direction(terms.direction), frozenset(terms.symbols)),
+        states=states_for(
+            owner_id=account.owner_id, account_id=account.pk, strategy_id=terms.strategy
+        ),
+        equity=_sizing_equity(account, equity),
+        buying_power=None if market.account is None else market.account.buying_power,
+        day_start_equity=start_equity,
+        daily_pnl=daily,
+        trades_today=_trades_since(account, day_start),
+        shorts=market.capabilities.shorts,
+        received_at=item.created_at if item.signal is None else item.signal.received_at,
+    )
+
+
+def read_book(account: BrokerAccount, market: Market) -> Book:
+    """Open positions and everything that works or may work for the account."""
+    book = Book(marks={symbol: market.price(symbol) for symbol in market.quotes})
+    for position in Position.objects.filter(account=account, is_open=True):
+        key = (position.symbol, position.strategy_id)
+        book.held[key] = Held(position.quantity, position.adds)
+    working = Order.objects.filter(account=account, status__in=[each.value for each in WORKING])
+    for order in working.exclude(role__in=[OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT]):
+        book.working.append(
+            Working(
+                id=order.pk,
+                symbol=order.symbol,
+                strategy=order.strategy_id,
+                side=OrderSide(order.side),
+                role=OrderRole(order.role),
+                remaining=order.quantity - order.filled_quantity,
+                price=order.limit_price or order.stop_price or order.reference_price,
+                status=OrderStatus(order.status),
+            )
+        )
+    return book
+
+
+def open_symbols(account: BrokerAccount) -> list[str]:
+    """Whose quotes a decision needs besides those of the alert."""
+    return list(
+        Position.objects.filter(account=account, is_open=True)
+        .order_by("symbol")
+        .values_list("symbol", flat=True)
+        .distinct()
+    )
+
+
+def _equity_at(
+    account: BrokerAccount, day_start: datetime, equity: Decimal | None
+) -> Decimal | None:
+    """Equity when the trading day began: the first that was seen in it."""
+    found = DayStart.objects.filter(account=account, day_start=day_start).first()
+    if found is None and equity is not None:
+        found = DayStart.objects.create(account=account, day_start=day_start, equity=equity)
+    return None if found is None else found.equity
+
+
+def _sizing_equity(account: BrokerAccount, equity: Decimal | None) -> Decimal | None:
+    """What sizes are percents of: the capital that the owner set aside, else the equity."""
+    capital = account.options.get("sizing_capital")
+    return Decimal(capital) if capital is not None else equity
+
+
+def _trades_since(account: BrokerAccount, day_start: datetime) -> int:
+    """Entries of the trading day. What never reached the venue or was refused by it is none."""
+    return (
+        Order.objects.filter(account=account, role=OrderRole.ENTRY.value, created_at__gte=day_start)
+        .exclude(status__in=[OrderStatus.DENIED.value, OrderStatus.REJECTED.value])
+        .count()
+    )

@@ -1,0 +1,90 @@
+"""Lanes: one worker at a time does what an account must do, in order.
+
+A lane is claimed by a conditional UPDATE with a lease and given a fence, a number that rises with
+every claim. A worker proves its fence in each transaction that it writes, so one that lost its
+lease (stopped, or cut off) can't write. Two accounts never wait for each other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from orders.models import Lane, LaneItem, Order
+from tradehub.core.words import OrderStatus
+from tradehub.lib.db import in_write_transaction
+
+LEASE = timedelta(seconds=10)
+"""How long a lane stays claimed without a sign of life from its holder."""
+
+
+class LostLane(Exception):
+    """Another worker holds the lane now; stop at once and write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    account_id: str
+    holder: str
+    fence: int
+
+
+def claim_lane(*, account_id: str, holder: str, now: datetime) -> Claim | None:
+    """Take the lane if nobody holds it, or its lease ran out. None: somebody else works on it."""
+
+    def claim() -> Claim | None:
+        Lane.objects.get_or_create(pk=account_id)
+        taken = Lane.objects.filter(
+            Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=account_id
+        ).update(holder=holder, lease_until=now + LEASE, fence=F("fence") + 1)
+        if not taken:
+            return None
+        return Claim(
+            account_id, holder, Lane.objects.values_list("fence", flat=True).get(pk=account_id)
+        )
+
+    return in_write_transaction(claim)
+
+
+def hold_lane(claim: Claim, *, now: datetime) -> None:
+    """Prove the fence and renew the lease; also the account's lock for this transaction.
+
+    Call first in every transaction that a lane's work writes. Raises LostLane."""
+    held = Lane.objects.filter(pk=claim.account_id, fence=claim.fence, holder=claim.holder).update(
+        lease_until=now + LEASE
+    )
+    if not held:
+        raise LostLane(claim.account_id)
+
+
+def release_lane(claim: Claim) -> None:
+    """Let go; harmless when the lane was lost."""
+
+    def release() -> None:
+        Lane.objects.filter(pk=claim.account_id, fence=claim.fence, holder=claim.holder).update(
+            lease_until=None, holder=""
+        )
+
+    in_write_transaction(release)
+
+
+def next_item(account_id: str, *, now: datetime) -> LaneItem | None:
+    """The oldest thing to do; None while the oldest waits for its time, so order is kept."""
+    item = (
+        LaneItem.objects.filter(account_id=account_id, status=LaneItem.Status.QUEUED)
+        .order_by("id")
+        .first()
+    )
+    return item if item is not None and item.due_at <= now else None
+
+
+def lanes_with_work(*, now: datetime) -> list[str]:
+    """Accounts with something due, or with an order that a dead worker left half sent."""
+    due = LaneItem.objects.filter(status=LaneItem.Status.QUEUED, due_at__lte=now)
+    unsettled = Order.objects.filter(
+        status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value]
+    )
+    accounts = set(due.values_list("account_id", flat=True).distinct())
+    accounts |= set(unsettled.values_list("account_id", flat=True).distinct())
+    busy = Lane.objects.filter(pk__in=accounts, lease_until__gte=now)
+    return sorted(accounts - set(busy.values_list("pk", flat=True)))

@@ -1,0 +1,82 @@
+"""What the venue says before a decision: read with no transaction open.
+
+A number that can't be had is None, never a guess; whatever needs it denies.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from brokers.base import Broker
+from brokers.errors import BrokerError
+from brokers.types import AccountState, Capabilities, Instrument, Quote
+from tradehub.core.intent import iso
+from tradehub.core.money import plain
+from tradehub.core.words import OrderSide
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    capabilities: Capabilities
+    account: AccountState | None
+    instruments: dict[str, Instrument | None] = field(default_factory=dict)
+    quotes: dict[str, Quote | None] = field(default_factory=dict)
+
+    def price(self, symbol: str, side: OrderSide | None = None) -> Decimal | None:
+        """The last price; for a side, the price that an order on it would meet."""
+        quote = self.quotes.get(symbol)
+        if quote is None:
+            return None
+        if side is None:
+            return quote.last
+        return quote.ask if side is OrderSide.BUY else quote.bid
+
+    def quotes_json(self) -> dict[str, Any]:
+        return {
+            symbol: {
+                "bid": plain(quote.bid),
+                "ask": plain(quote.ask),
+                "last": plain(quote.last),
+                "at": iso(quote.at),
+                "source": quote.source,
+            }
+            for symbol, quote in self.quotes.items()
+            if quote is not None
+        }
+
+
+def observe_prices(
+    broker: Broker, prices: Iterable[tuple[str | None, Decimal | None]], at: datetime
+) -> None:
+    """Tell the venue the prices that an alert named."""
+    for symbol, price in prices:
+        if symbol is not None and price is not None:
+            broker.observe(symbol, price, at)
+
+
+def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
+    """The account and each symbol's instrument and quote."""
+    market = Market(broker.capabilities(), _account(broker))
+    for symbol in dict.fromkeys(symbols):
+        try:
+            market.instruments[symbol] = broker.instrument(symbol)
+            market.quotes[symbol] = broker.quote(symbol)
+        except BrokerError as error:
+            log.warning("quote_failed", symbol=symbol, code=error.code)
+            market.instruments.setdefault(symbol, None)
+            market.quotes[symbol] = None
+    return market
+
+
+def _account(broker: Broker) -> AccountState | None:
+    try:
+        return broker.account()
+    except BrokerError as error:
+        log.warning("account_failed", code=error.code)
+        return None

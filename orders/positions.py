@@ -1,0 +1,157 @@
+"""The one writer of positions: what fills make of them, and what they ask for as protection.
+
+Runs inside the transaction of `orders.recording`, under the account's lock. A position belongs to
+an account, a symbol and a strategy. Whatever changes one that asked for a stop or target queues a
+look by the lane (`orders.protecting`), in the same commit.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from brokers.types import FillReport
+from orders.ledger import FillEffect, Holding, apply_fill
+from orders.models import LaneItem, Order, Position
+from orders.protection import Protection, resolve_protection
+from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
+from tradehub.core.money import ONE, ZERO, plain, ratio
+from tradehub.core.words import OrderRole, OrderSide, OrderStatus
+from tradehub.lib import live
+
+
+class ConcurrentChange(Exception):
+    """The row moved since it was read; the transaction is rolled back and may run again."""
+
+
+def find_position(order: Order) -> Position | None:
+    """The position that the order belongs to."""
+    return Position.objects.filter(
+        account_id=order.account_id, symbol=order.symbol, strategy_id=order.strategy_id
+    ).first()
+
+
+def move_position(order: Order, fill: FillReport, *, first: bool, now: datetime) -> Any:
+    """Apply one execution of `order`; returns what it realized, before its fee."""
+    position = _position_of(order, now)
+    held = Holding(position.quantity, position.average_entry_price)
+    effect = apply_fill(held, fill.side, fill.quantity, fill.price)
+    protection = _protection_after(position, order, effect)
+    asked_before = position.protected is not None
+    _save_position(
+        position,
+        now,
+        quantity=effect.holding.quantity,
+        average_entry_price=effect.holding.average_price,
+        is_open=not effect.holding.flat,
+        protection=_protection_json(protection, position, order),
+        protected=False if protection else None,
+        **_totals(position, order, fill, effect, first),
+    )
+    if protection or asked_before:
+        queue_protection(position, now=now)
+    return effect.realized_pnl
+
+
+def _protection_json(
+    protection: Protection, position: Position, order: Order
+) -> dict[str, Any] | None:
+    """With the entry that asked for it, which its children will have as their parent."""
+    if not protection:
+        return None
+    asked_now = order.role == OrderRole.ENTRY and order.protection is not None
+    entry = order.pk if asked_now else position.protection["entry"]
+    return protection.to_json() | {"entry": entry}
+
+
+def _totals(
+    position: Position, order: Order, fill: FillReport, effect: FillEffect, first: bool
+) -> dict[str, Any]:
+    if effect.opened:
+        return {"realized_pnl": -fill.fee, "fees": fill.fee, "adds": 0, "opened_at": fill.at}
+    added = first and order.role == OrderRole.ENTRY
+    return {
+        "realized_pnl": position.realized_pnl + effect.realized_pnl - fill.fee,
+        "fees": position.fees + fill.fee,
+        "adds": position.adds + added,
+    }
+
+
+def queue_protection(position: Position, *, now: datetime) -> None:
+    """Ask the lane to make stop and target fit the position; once, however often asked."""
+    waiting = LaneItem.objects.filter(
+        account_id=position.account_id,
+        kind=LaneItem.Kind.PROTECT,
+        status=LaneItem.Status.QUEUED,
+        subject=position.pk,
+    )
+    if not waiting.exists():
+        LaneItem.objects.create(
+            account_id=position.account_id,
+            kind=LaneItem.Kind.PROTECT,
+            subject=position.pk,
+            due_at=now,
+            created_at=now,
+        )
+
+
+def set_protected(position: Position, protected: bool | None, *, now: datetime) -> None:
+    """Whether what the position asked for works at the venue; False raises the alarm."""
+    if position.protected != protected:
+        _save_position(position, now, protected=protected)
+
+
+def _protection_after(position: Position, order: Order, effect: FillEffect) -> Protection:
+    """What the position asks for after a fill of `order`."""
+    if effect.holding.flat:
+        return Protection()
+    if order.role == OrderRole.ENTRY and order.protection is not None:
+        assert order.average_fill_price is not None
+        stop, targets = protection_asked(order.protection)
+        return resolve_protection(OrderSide(order.side), order.average_fill_price, stop, targets)
+    held = Protection() if effect.opened else Protection.from_json(position.protection)
+    if order.role == OrderRole.TAKE_PROFIT and order.status == OrderStatus.FILLED:
+        return _without_target(held, order)
+    return held
+
+
+def protection_asked(data: dict[str, Any]) -> tuple[StopLoss | None, tuple[TakeProfit, ...]]:
+    """An entry's `protection` column, in the words of its intent."""
+    return read_stop_loss(data["stop_loss"]), read_take_profits(data["take_profits"])
+
+
+def _without_target(held: Protection, order: Order) -> Protection:
+    """A reached target is gone; the shares of the others are of what is left."""
+    rest = [each for each in held.targets if each.price != order.limit_price]
+    gone = sum((each.fraction for each in held.targets if each.price == order.limit_price), ZERO)
+    left = ONE - gone
+    if left <= 0:
+        return Protection(held.stop_price)
+    targets = tuple(type(each)(each.price, min(ONE, ratio(each.fraction, left))) for each in rest)
+    return Protection(held.stop_price, targets)
+
+
+def _position_of(order: Order, now: datetime) -> Position:
+    position, _ = Position.objects.get_or_create(
+        account_id=order.account_id,
+        symbol=order.symbol,
+        strategy_id=order.strategy_id,
+        defaults={"owner_id": order.owner_id, "updated_at": now},
+    )
+    return position
+
+
+def _save_position(position: Position, now: datetime, **changes: Any) -> None:
+    changes |= {"version": position.version + 1, "updated_at": now}
+    moved = Position.objects.filter(pk=position.pk, version=position.version).update(**changes)
+    if moved != 1:
+        raise ConcurrentChange(position.pk)
+    for name, value in changes.items():
+        setattr(position, name, value)
+    live.notify(
+        position.owner_id,
+        "position",
+        position.pk,
+        position.version,
+        symbol=position.symbol,
+        quantity=plain(position.quantity),
+        protected=position.protected,
+    )

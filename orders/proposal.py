@@ -1,0 +1,144 @@
+"""The entry as it would be sent: how it is valued, sized and protected, before any rule is asked.
+
+Pure but for the types it is handed. A percent or an offset of a stop is judged here from the
+price the entry would have now; the real level is set from the fill.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from brokers.types import Instrument
+from orders.facts import Facts
+from orders.market import Market
+from orders.planning import EntryLeg
+from orders.protection import Protection, resolve_protection
+from orders.terms import Terms
+from risk.sizing import SizingRequest, SizingRules, caps_from, size_entry
+from risk.types import EntryPlan, Sizing, SizingMethod, Snapshot
+from tradehub.core.intent import Intent, Size
+from tradehub.core.money import ONE
+from tradehub.core.words import OrderSide, OrderType, SizeMode, Verb
+
+_NO_INSTRUMENT = Instrument(symbol="", quantity_step=ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    plan: EntryPlan
+    snapshot: Snapshot
+    sizing_request: SizingRequest
+    refusal: str | None = None
+    """A code that makes the rest pointless: the venue can't do it at all."""
+
+    def with_sizing(self, sizing: Sizing) -> EntryPlan:
+        return replace(self.plan, quantity=sizing.quantity, problem=sizing.problem)
+
+
+def propose_entry(
+    leg: EntryLeg, intent: Intent, terms: Terms, facts: Facts, market: Market
+) -> Proposal:
+    assert intent.symbol is not None
+    snapshot = facts.snapshot(intent.symbol, terms.strategy, leg.side, market)
+    instrument = market.instruments.get(intent.symbol)
+    price = entry_price(intent, leg.side, market)
+    protection = _protection(intent, leg.side, price)
+    plan = EntryPlan(
+        symbol=intent.symbol,
+        side=leg.side,
+        quantity=None,
+        price=price,
+        reference_price=intent.reference_price,
+        has_stop=intent.stop_loss is not None,
+        stop_price=protection.stop_price,
+        target_prices=tuple(each.price for each in protection.targets),
+        min_notional=(instrument or _NO_INSTRUMENT).min_notional,
+        signal_at=intent.sent_at or facts.received_at,
+        max_age_seconds=intent.max_age_seconds,
+        delayed=str(intent.extras.get("exchange") or "").endswith(("_DL", "_DLY")),
+    )
+    request = SizingRequest(
+        rules=facts.sizing_rules,
+        price=price,
+        step=(instrument or _NO_INSTRUMENT).quantity_step,
+        min_quantity=(instrument or _NO_INSTRUMENT).min_quantity,
+        equity=facts.equity,
+        buying_power=snapshot.buying_power,
+        signal_size=intent.size,
+        signal_size_allowed="size" in terms.overrides,
+        multiplier=terms.multiplier,
+        held_quantity=snapshot.held_quantity,
+        conviction=intent.conviction,
+        stop_price=protection.stop_price,
+        target_prices=plan.target_prices,
+        caps=caps_from(facts.limits, snapshot),
+    )
+    if leg.quantity is not None:
+        request = _fixed(request, leg.quantity)
+    return Proposal(plan, snapshot, request, _refusal(intent, instrument, market))
+
+
+def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | None:
+    """What a unit is valued at: the limit, else the trigger, else what the market asks."""
+    assert intent.symbol is not None
+    if intent.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        return intent.limit_price
+    if intent.order_type is OrderType.STOP:
+        return intent.stop_price
+    return market.price(intent.symbol, side)
+
+
+def wanted_quantity(intent: Intent, terms: Terms, facts: Facts, market: Market) -> Decimal | None:
+    """The alert's own size in units, scaled by the multiplier; None when it named none.
+
+    An entry's size that the profile ignores is not the alert's either: its numbers speak of
+    another account. The size of an exit always counts."""
+    mode = intent.size.mode
+    if intent.size.value is None or mode in (SizeMode.DEFAULT, SizeMode.TARGET_QUANTITY):
+        return None
+    is_exit = intent.verb in (Verb.EXIT, Verb.REDUCE, Verb.CLOSE_ALL)
+    own = facts.sizing_rules.method is SizingMethod.SIGNAL or "size" in terms.overrides
+    if not is_exit and not own:
+        return None
+    assert intent.symbol is not None
+    instrument = market.instruments.get(intent.symbol) or _NO_INSTRUMENT
+    sized = size_entry(
+        SizingRequest(
+            rules=SizingRules(),
+            price=market.price(intent.symbol) or intent.reference_price,
+            step=instrument.quantity_step,
+            equity=facts.equity,
+            buying_power=facts.buying_power,
+            signal_size=intent.size,
+            multiplier=terms.multiplier,
+            held_quantity=facts.book.standing(intent.symbol, terms.strategy).held,
+        )
+    )
+    return sized.quantity or None
+
+
+def _fixed(request: SizingRequest, quantity: Decimal) -> SizingRequest:
+    """The intent itself fixes the quantity; it was scaled by the multiplier already."""
+    return replace(
+        request,
+        rules=replace(request.rules, method=SizingMethod.SIGNAL),
+        signal_size=Size(SizeMode.QUANTITY, quantity),
+        multiplier=ONE,
+    )
+
+
+def _protection(intent: Intent, side: OrderSide, price: Decimal | None) -> Protection:
+    if price is None:
+        return Protection()
+    return resolve_protection(side, price, intent.stop_loss, intent.take_profits)
+
+
+def _refusal(intent: Intent, instrument: Instrument | None, market: Market) -> str | None:
+    if instrument is None:
+        return "SYMBOL_UNKNOWN"
+    able = market.capabilities
+    if intent.order_type not in able.order_types:
+        return "UNSUPPORTED_BY_VENUE"
+    if intent.time_in_force not in able.times_in_force:
+        return "UNSUPPORTED_BY_VENUE"
+    trails = intent.stop_loss is not None and intent.stop_loss.trail is not None
+    return "UNSUPPORTED_BY_VENUE" if trails else None

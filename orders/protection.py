@@ -1,0 +1,159 @@
+"""Stop and target: what a position asked for against what works for it at the venue.
+
+Pure. Children are good till canceled whatever the entry said. `plan_children` is asked after every
+change of a position; it answers which children to cancel and which to place, so a crash between
+any two steps is mended by asking again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradehub.core.intent import StopLoss, TakeProfit
+from tradehub.core.money import EXACT, ONE, ZERO, percent_of, plain, round_down, round_nearest
+from tradehub.core.words import OrderRole, OrderSide
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    price: Decimal
+    fraction: Decimal = ONE
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """In prices. Empty when a position asked for none."""
+
+    stop_price: Decimal | None = None
+    targets: tuple[Target, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.stop_price is not None or bool(self.targets)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "stop_price": None if self.stop_price is None else plain(self.stop_price),
+            "targets": [
+                {"price": plain(each.price), "fraction": plain(each.fraction)}
+                for each in self.targets
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> "Protection":
+        if data is None:
+            return cls()
+        stop = data["stop_price"]
+        return cls(
+            None if stop is None else Decimal(stop),
+            tuple(Target(Decimal(t["price"]), Decimal(t["fraction"])) for t in data["targets"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A protective order that is working now."""
+
+    id: str
+    role: OrderRole
+    price: Decimal
+    quantity: Decimal
+    """Not yet filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChild:
+    role: OrderRole
+    side: OrderSide
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPlan:
+    cancel: tuple[str, ...] = ()
+    place: tuple[NewChild, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.cancel or self.place)
+
+
+def resolve_protection(
+    side: OrderSide,
+    basis: Decimal,
+    stop_loss: StopLoss | None,
+    take_profits: Sequence[TakeProfit],
+    tick: Decimal | None = None,
+) -> Protection:
+    """Prices for an entry on `side` at `basis` (its fill, or before that the reference price)."""
+    stop = None
+    if stop_loss is not None:
+        stop = _price(basis, -side.sign, stop_loss, tick)
+    targets = []
+    for each in take_profits:
+        price = _price(basis, side.sign, each, tick)
+        if price is not None:
+            targets.append(Target(price, each.fraction))
+    return Protection(stop, tuple(targets))
+
+
+def plan_children(
+    quantity: Decimal, protection: Protection, working: Sequence[Child], step: Decimal
+) -> ChildPlan:
+    """`quantity`: the signed position. Children that fit stay; others are replaced."""
+    wanted = _wanted(quantity, protection, step)
+    cancel = []
+    for child in working:
+        match = next(
+            (
+                new
+                for new in wanted
+                if (new.role, new.price, new.quantity) == (child.role, child.price, child.quantity)
+            ),
+            None,
+        )
+        if match is None:
+            cancel.append(child.id)
+        else:
+            wanted.remove(match)
+    return ChildPlan(tuple(cancel), tuple(wanted))
+
+
+def _wanted(quantity: Decimal, protection: Protection, step: Decimal) -> list[NewChild]:
+    if not quantity:
+        return []
+    side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
+    size = abs(quantity)
+    wanted = []
+    if protection.stop_price is not None:
+        wanted.append(NewChild(OrderRole.STOP_LOSS, side, protection.stop_price, size))
+    left = size
+    for target in protection.targets:
+        share = min(left, round_down(EXACT.multiply(size, target.fraction), step))
+        if target.fraction == ONE:
+            share = left
+        if share > ZERO:
+            wanted.append(NewChild(OrderRole.TAKE_PROFIT, side, target.price, share))
+            left -= share
+    return wanted
+
+
+def _price(
+    basis: Decimal, sign: int, given: StopLoss | TakeProfit, tick: Decimal | None
+) -> Decimal | None:
+    """`sign`: which way from the basis the level lies."""
+    if given.price is not None:
+        price = given.price
+    elif given.percent is not None:
+        price = basis + sign * percent_of(basis, given.percent)
+    elif given.offset is not None:
+        price = basis + sign * given.offset
+    else:
+        return None
+    if price <= 0:
+        return None
+    if tick is not None:
+        return round_nearest(price, tick)
+    # Without a tick: as many digits as a stored number may have.
+    return price if len(price.as_tuple().digits) <= 28 else round_nearest(price, Decimal("1e-8"))

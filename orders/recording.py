@@ -1,0 +1,172 @@
+"""The one writer of orders and fills: what happened becomes rows.
+
+Every function here runs inside the caller's write transaction and first takes the account's lock,
+so reports from a lane, a poll and a stream can't interleave. News is idempotent: an event by its
+key, a fill by the venue's fill id. Deciding what to send is not done here.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from brokers.types import FillReport, OrderReport, ReportStatus
+from orders.ledger import average_fill_price
+from orders.lifecycle import ENDED, OrderEventName, next_status
+from orders.models import Fill, Lane, LaneItem, Order, OrderEvent
+from orders.positions import ConcurrentChange, find_position, move_position, queue_protection
+from orders.settling import settle
+from tradehub.core.intent import iso
+from tradehub.core.money import ZERO, plain
+from tradehub.core.words import OrderRole, OrderStatus
+from tradehub.lib import live
+
+E = OrderEventName
+
+
+def lock_account(account_id: str) -> None:
+    """Writers of one account take turns: a row lock on PostgreSQL; SQLite has one writer anyway."""
+    if not Lane.objects.filter(pk=account_id).update(fence=F("fence")):
+        Lane.objects.get_or_create(pk=account_id)
+        Lane.objects.filter(pk=account_id).update(fence=F("fence"))
+
+
+def record_event(
+    order: Order,
+    event: OrderEventName,
+    *,
+    key: str,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+    **changes: Any,
+) -> bool:
+    """Move an order by one event. False when this news was recorded before.
+
+    Raises IllegalTransition, and ConcurrentChange when the order moved since it was read."""
+    if OrderEvent.objects.filter(order=order, key=key).exists():
+        return False
+    after = next_status(OrderStatus(order.status), event)
+    changes |= {"status": after.value, "version": order.version + 1, "updated_at": now}
+    moved = Order.objects.filter(pk=order.pk, version=order.version).update(**changes)
+    if moved != 1:
+        raise ConcurrentChange(order.pk)
+    for name, value in changes.items():
+        setattr(order, name, value)
+    OrderEvent.objects.create(
+        order=order, event=event.value, status=after.value, key=key, data=data or {}, at=now
+    )
+    if order.status in ENDED:
+        _release_dependents(order, now)
+    live.notify(
+        order.owner_id,
+        "order",
+        order.pk,
+        order.version,
+        status=order.status,
+        symbol=order.symbol,
+        side=order.side,
+        role=order.role,
+        filled_quantity=plain(order.filled_quantity),
+        reason=order.reason,
+    )
+    settle(order.signal_id)
+    return True
+
+
+def _release_dependents(order: Order, now: datetime) -> None:
+    """An order that waited for this one goes out when it filled, and never when it didn't."""
+    for waiting in Order.objects.filter(after=order, status=OrderStatus.QUEUED.value):
+        if order.status == OrderStatus.FILLED:
+            LaneItem.objects.create(
+                account_id=order.account_id,
+                kind=LaneItem.Kind.SEND,
+                subject=waiting.pk,
+                due_at=now,
+                created_at=now,
+            )
+        else:
+            text = f"The order it waited for was {order.status}, not filled."
+            record_event(waiting, E.CANCEL, key="cancel", now=now, reason_text=text)
+
+
+def record_report(order_id: str, report: OrderReport, *, now: datetime) -> Order:
+    """What the venue says of an order: new fills first, then its status."""
+    account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
+    lock_account(account_id)
+    order = Order.objects.get(pk=order_id)
+    for fill in report.fills:
+        _record_fill(order, fill, report.venue_order_id, now)
+    status = OrderStatus(order.status)
+    venue = {"venue_order_id": report.venue_order_id}
+    if report.status is ReportStatus.OPEN and status in (
+        OrderStatus.SENDING,
+        OrderStatus.UNCONFIRMED,
+    ):
+        record_event(order, E.ACCEPT, key=f"accept:{order.attempts}", now=now, **venue)
+    elif report.status in _ENDINGS and status not in ENDED:
+        event = _ENDINGS[report.status]
+        data = {"venue_code": report.code, "text": report.text}
+        reason = {
+            "reason": "VENUE_REJECTED" if event is E.REJECT else "",
+            "reason_text": " ".join(filter(None, (report.code, report.text)))[:300],
+        }
+        record_event(order, event, key=event.value, now=now, data=data, **venue, **reason)
+        _child_ended(order, now)
+    return order
+
+
+_ENDINGS = {
+    ReportStatus.CANCELED: E.CANCEL,
+    ReportStatus.REJECTED: E.REJECT,
+    ReportStatus.EXPIRED: E.EXPIRE,
+}
+
+
+def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datetime) -> None:
+    known = Fill.objects.filter(account_id=order.account_id, venue_fill_id=fill.venue_fill_id)
+    if known.exists():
+        return
+    earlier = [(each.quantity, each.price) for each in Fill.objects.filter(order=order)]
+    row = Fill.objects.create(
+        owner_id=order.owner_id,
+        account_id=order.account_id,
+        order=order,
+        strategy_id=order.strategy_id,
+        symbol=order.symbol,
+        side=fill.side.value,
+        quantity=fill.quantity,
+        price=fill.price,
+        fee=fill.fee,
+        fee_currency=fill.fee_currency,
+        at=fill.at,
+        venue_fill_id=fill.venue_fill_id,
+    )
+    fills = [*earlier, (fill.quantity, fill.price)]
+    filled = sum((quantity for quantity, _ in fills), ZERO)
+    record_event(
+        order,
+        E.FILL if filled >= order.quantity else E.PARTIAL_FILL,
+        key=f"fill:{fill.venue_fill_id}",
+        now=now,
+        data={
+            "quantity": plain(fill.quantity),
+            "price": plain(fill.price),
+            "at": iso(fill.at),
+        },
+        filled_quantity=filled,
+        average_fill_price=average_fill_price(fills),
+        venue_order_id=venue_order_id,
+    )
+    realized = move_position(order, fill, first=not earlier, now=now)
+    if realized:
+        Fill.objects.filter(pk=row.pk).update(realized_pnl=realized)
+
+
+def _child_ended(order: Order, now: datetime) -> None:
+    """A protective order that ended without filling leaves its position to be looked at."""
+    if order.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT):
+        return
+    position = find_position(order)
+    # A refused child would be refused again at once; `orders.protecting` tries later.
+    if position is not None and position.is_open and order.status != OrderStatus.REJECTED:
+        queue_protection(position, now=now)

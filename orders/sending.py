@@ -1,0 +1,268 @@
+"""Sending: one attempt at the venue, with what it did committed before and after.
+
+`sending` is committed before the request leaves and no transaction is open while it is away. There
+are three outcomes: accepted, refused for certain, unconfirmed. Nothing here sends an order twice:
+an unconfirmed one is looked up by its client order id, and resent under the same id only when the
+venue still denies knowing it after its settle time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from risk.selectors import states_for, strictest
+
+from brokers.base import Broker
+from brokers.errors import (
+    BadCredentials,
+    BrokerError,
+    NotSent,
+    OrderRejected,
+    RateLimited,
+    Unsupported,
+)
+from brokers.types import OrderReport, OrderRequest
+from orders.lanes import Claim, hold_lane
+from orders.lifecycle import AT_VENUE, OrderEventName
+from orders.models import Order
+from orders.recording import record_event, record_report
+from tradehub.core.intent import Trail
+from tradehub.core.words import (
+    OrderRole,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+    TradingStateName,
+)
+from tradehub.lib.db import in_write_transaction
+
+log = structlog.get_logger(__name__)
+E = OrderEventName
+
+MAX_ATTEMPTS = 5
+CERTAIN_REFUSALS = (OrderRejected, BadCredentials, Unsupported)
+
+
+class NotYet(Exception):
+    """The lane must wait: the venue asks for patience, or an outcome is not known."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a lane works with: its claim, the venue, the clock."""
+
+    claim: Claim
+    broker: Broker
+    clock: Callable[[], datetime]
+
+
+def send_order(desk: Desk, order_id: str) -> Order:
+    """Send a queued order; returns it as recorded. Raises NotYet and LostLane."""
+    order, sent = _commit_sending(desk, order_id)
+    return _attempt(desk, order) if sent else order
+
+
+def cancel_at_venue(desk: Desk, order_id: str) -> Order:
+    """Cancel one order, whatever its status; an ended one is returned as it ended."""
+
+    def cancel_unsent() -> Order:
+        hold_lane(desk.claim, now=desk.clock())
+        order = Order.objects.get(pk=order_id)
+        if order.status == OrderStatus.QUEUED:
+            record_event(order, E.CANCEL, key="cancel", now=desk.clock())
+        return order
+
+    order = in_write_transaction(cancel_unsent)
+    if order.status not in AT_VENUE:
+        return order
+    try:
+        report = desk.broker.cancel(order.client_order_id)
+    except BrokerError as error:
+        raise NotYet(error.code, _patience(error)) from error
+    return _record(desk, order, report)
+
+
+def settle_unconfirmed(desk: Desk) -> None:
+    """Ask the venue about each order that was sent without a proven outcome.
+
+    Raises NotYet while one is left: what comes later could depend on it."""
+    waiting = list(
+        Order.objects.filter(
+            account_id=desk.claim.account_id,
+            status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
+        ).order_by("id")
+    )
+    for order in waiting:
+        _look_up(desk, order)
+
+
+def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
+    """The last gate, then `sending`: committed before the request leaves."""
+
+    def commit() -> tuple[Order, bool]:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        order = Order.objects.get(pk=order_id)
+        if order.status != OrderStatus.QUEUED:
+            return order, False
+        refusal = _refusal_at_the_gate(order)
+        if refusal is not None:
+            code, text = refusal
+            record_event(order, E.DENY, key="deny", now=now, reason=code, reason_text=text)
+            return order, False
+        attempt = order.attempts + 1
+        record_event(
+            order,
+            E.SEND,
+            key=f"send:{attempt}",
+            now=now,
+            data={"attempt": attempt},
+            attempts=attempt,
+            submitted_at=order.submitted_at or now,
+        )
+        return order, True
+
+    return in_write_transaction(commit)
+
+
+def _refusal_at_the_gate(order: Order) -> tuple[str, str] | None:
+    """Trading may have been halted since the decision. Exits and protection always pass (I7)."""
+    if order.role != OrderRole.ENTRY:
+        return None
+    if not order.account.enabled:
+        return "ACCOUNT_DISABLED", "The account was disabled before the order was sent."
+    states, _ = states_for(
+        owner_id=order.owner_id, account_id=order.account_id, strategy_id=order.strategy_id
+    )
+    state = strictest(states)
+    if state is TradingStateName.HALTED:
+        return "TRADING_HALTED", "Trading was halted before the order was sent."
+    if state is TradingStateName.REDUCING:
+        return "REDUCE_ONLY_STATE", "Trading was set to reduce before the order was sent."
+    return None
+
+
+def _attempt(desk: Desk, order: Order) -> Order:
+    try:
+        report = desk.broker.submit(request_of(order))
+    except CERTAIN_REFUSALS as error:
+        return _refuse(desk, order, error)
+    except (NotSent, RateLimited) as error:
+        _not_sent(desk, order, error)
+        raise NotYet(error.code, _patience(error)) from error
+    except Exception as error:  # whatever else happened, the order may be at the venue
+        _lose(desk, order, error)
+        raise NotYet("OUTCOME_UNKNOWN", 1) from error
+    return _record(desk, order, report)
+
+
+def request_of(order: Order) -> OrderRequest:
+    trail = None
+    if order.trail is not None:
+        trail = Trail(**{name: Decimal(text) for name, text in order.trail.items()})
+    return OrderRequest(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=OrderSide(order.side),
+        order_type=OrderType(order.order_type),
+        time_in_force=TimeInForce(order.time_in_force),
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail=trail,
+        reduce_only=order.reduce_only,
+        link=order.link,
+        extended_hours=order.extended_hours,
+    )
+
+
+def _record(desk: Desk, order: Order, report: OrderReport) -> Order:
+    def record() -> Order:
+        hold_lane(desk.claim, now=desk.clock())
+        return record_report(order.pk, report, now=desk.clock())
+
+    return in_write_transaction(record)
+
+
+def _event(desk: Desk, order: Order, event: E, key: str, error: Exception, **changes: str) -> Order:
+    data = {"error": type(error).__name__}
+    if isinstance(error, BrokerError):
+        data |= {"venue_code": error.venue_code or "", "text": error.text}
+
+    def record() -> Order:
+        hold_lane(desk.claim, now=desk.clock())
+        fresh = Order.objects.get(pk=order.pk)
+        record_event(fresh, event, key=key, now=desk.clock(), data=data, **changes)
+        return fresh
+
+    return in_write_transaction(record)
+
+
+def _refuse(desk: Desk, order: Order, error: BrokerError) -> Order:
+    text = " ".join(filter(None, (error.venue_code, error.text)))[:300]
+    return _event(desk, order, E.REJECT, "reject", error, reason=error.code, reason_text=text)
+
+
+def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
+    if order.attempts >= MAX_ATTEMPTS:
+        _refuse(desk, order, error)
+        return
+    _event(desk, order, E.NOT_SENT, f"not_sent:{order.attempts}", error, reason=error.code)
+
+
+def _lose(desk: Desk, order: Order, error: Exception) -> None:
+    log.warning("order_unconfirmed", order=order.pk, error=type(error).__name__)
+    _event(desk, order, E.LOSE, f"lose:{order.attempts}", error, reason="OUTCOME_UNKNOWN")
+
+
+def _look_up(desk: Desk, order: Order) -> None:
+    if order.status == OrderStatus.SENDING:
+        # The lane is ours, so whoever sent it is gone: nobody waits for that answer any more.
+        lost = RuntimeError("the worker that sent it is gone")
+        order = _event(
+            desk, order, E.LOSE, f"lose:{order.attempts}", lost, reason="OUTCOME_UNKNOWN"
+        )
+    try:
+        report = desk.broker.order(order.client_order_id)
+        settle = timedelta(seconds=desk.broker.capabilities().settle_seconds)
+    except BrokerError as error:
+        raise NotYet("OUTCOME_UNKNOWN", _patience(error)) from error
+    if report is not None:
+        _record(desk, order, report)
+        return
+    if order.updated_at + settle > desk.clock():
+        raise NotYet("OUTCOME_UNKNOWN", 1)
+    _resend(desk, order)
+
+
+def _resend(desk: Desk, order: Order) -> None:
+    """The venue is sure that it never knew the id; the same id goes out once more."""
+
+    def commit() -> Order:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        fresh = Order.objects.get(pk=order.pk)
+        attempt = fresh.attempts + 1
+        refusal = _refusal_at_the_gate(fresh)
+        if refusal is not None or attempt > MAX_ATTEMPTS:
+            code, text = refusal or ("NOT_SENT", "The venue does not know it.")
+            record_event(fresh, E.REJECT, key="reject", now=now, reason=code, reason_text=text)
+            return fresh
+        record_event(fresh, E.RESEND, key=f"resend:{attempt}", now=now, attempts=attempt, reason="")
+        return fresh
+
+    fresh = in_write_transaction(commit)
+    if fresh.status == OrderStatus.SENDING:
+        _attempt(desk, fresh)
+
+
+def _patience(error: BrokerError) -> float:
+    return error.retry_after if isinstance(error, RateLimited) else 1.0

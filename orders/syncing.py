@@ -1,0 +1,79 @@
+"""Polling: what the venue says of our working orders becomes rows. Streams only make it faster.
+
+Safe beside a lane at work: reports are idempotent and take the account's lock. Nothing is sent.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from brokers.base import Broker
+from brokers.errors import BrokerError
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from orders.doorbell import ring_on_commit
+from orders.lifecycle import AT_VENUE
+from orders.models import LaneItem, Order, Position
+from orders.positions import queue_protection
+from orders.recording import lock_account, record_report
+from tradehub.lib.clock import utc_now
+from tradehub.lib.db import in_write_transaction
+
+log = structlog.get_logger(__name__)
+
+
+def sync_orders(
+    account: BrokerAccount, broker: Broker, *, clock: Callable[[], datetime] = utc_now
+) -> int:
+    """Record what changed of the account's working orders; how many orders moved."""
+    ours = {
+        order.client_order_id: order
+        for order in Order.objects.filter(
+            account=account, status__in=[each.value for each in AT_VENUE]
+        )
+    }
+    if not ours:
+        return 0
+    moved = 0
+    for report in broker.reports(list(ours)):
+        order = ours.get(report.client_order_id)
+        if order is None:
+            continue
+        record = partial(record_report, order.pk, report, now=clock())
+        moved += in_write_transaction(record).version != order.version
+    return moved
+
+
+def sync_account(account: BrokerAccount, *, clock: Callable[[], datetime] = utc_now) -> int:
+    """From outside the lane: record what changed, look again at what lacks protection, and ring
+    when that made work for the lane."""
+    try:
+        moved = sync_orders(account, connect(account, now=clock), clock=clock)
+    except BrokerError as error:
+        log.warning("sync_failed", account=account.pk, code=error.code)
+        return 0
+    _retry_protection(account, clock())
+    if LaneItem.objects.filter(account=account, status=LaneItem.Status.QUEUED.value).exists():
+        ring_on_commit([account.pk])
+    return moved
+
+
+def accounts_at_work() -> list[BrokerAccount]:
+    """Accounts with orders at the venue, or with a position that lacks its protection."""
+    orders = Order.objects.filter(status__in=[each.value for each in AT_VENUE])
+    alarms = Position.objects.filter(is_open=True, protected=False)
+    ids = set(orders.values_list("account_id", flat=True).distinct())
+    ids |= set(alarms.values_list("account_id", flat=True).distinct())
+    return list(BrokerAccount.objects.filter(pk__in=ids).order_by("pk"))
+
+
+def _retry_protection(account: BrokerAccount, now: datetime) -> None:
+    def retry() -> None:
+        lock_account(account.pk)
+        for position in Position.objects.filter(account=account, is_open=True, protected=False):
+            queue_protection(position, now=now)
+
+    if Position.objects.filter(account=account, is_open=True, protected=False).exists():
+        in_write_transaction(retry)

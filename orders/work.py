@@ -1,0 +1,222 @@
+"""Working a lane: claim it, do its items in order, let go.
+
+The same function serves the doorbell (a Celery task), the worker's own look every 2 s, and tests.
+An item is done only when all that it asked for has left our hands, so a worker that dies at any
+point leaves it to be taken up where it stopped: a decision is made once, an order is sent once.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from orders.deciding import decide_item
+from orders.facts import open_symbols
+from orders.lanes import (
+    Claim,
+    LostLane,
+    claim_lane,
+    hold_lane,
+    lanes_with_work,
+    next_item,
+    release_lane,
+)
+from orders.lifecycle import AT_VENUE, WORKING
+from orders.market import observe_prices, read_market
+from orders.models import Decision, LaneItem, Order
+from orders.protecting import cancel_children, protect_position
+from orders.sending import Desk, NotYet, cancel_at_venue, send_order, settle_unconfirmed
+from orders.settling import settle
+from orders.syncing import sync_orders
+from orders.terms import Terms, mapped_symbol
+from tradehub.core.intent import Intent
+from tradehub.core.words import OrderRole, OrderStatus, OrderType
+from tradehub.lib.clock import utc_now
+from tradehub.lib.db import in_write_transaction
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+"""After so many failures of ours an item is parked with its reason, and the lane goes on."""
+
+
+def holder_name() -> str:
+    """Who claims: this host, process and call; never the same twice."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:12]}"
+
+
+def drain_lane(account_id: str, *, clock: Callable[[], datetime] = utc_now) -> int:
+    """Do what is due for an account; how many items. 0 when somebody else is at it."""
+    done = 0
+    while True:
+        claim = claim_lane(account_id=account_id, holder=holder_name(), now=clock())
+        if claim is None:
+            return done
+        try:
+            done += _drain(claim, clock)
+        except LostLane:
+            log.warning("lane_lost", account=account_id)
+            return done
+        finally:
+            release_lane(claim)
+        # An item stored while we let go found the lane taken: its bell was in vain.
+        if next_item(account_id, now=clock()) is None:
+            return done
+
+
+def drain_due_lanes(*, clock: Callable[[], datetime] = utc_now) -> int:
+    """The worker's own look: every lane with something due, bell or no bell."""
+    return sum(drain_lane(account_id, clock=clock) for account_id in lanes_with_work(now=clock()))
+
+
+def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
+    account = BrokerAccount.objects.get(pk=claim.account_id)
+    desk = Desk(claim, connect(account, now=clock), clock)
+    done = 0
+    try:
+        settle_unconfirmed(desk)
+    except NotYet as wait:
+        _postpone_lane(desk, wait)
+        return done
+    while (item := next_item(account.pk, now=clock())) is not None:
+        if not _do(desk, account, item):
+            break
+        done += 1
+    return done
+
+
+def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
+    """One item. False: the lane has to wait with it."""
+    try:
+        _HANDLERS[LaneItem.Kind(item.kind)](desk, account, item)
+    except NotYet as wait:
+        _postpone(desk, item, wait.seconds)
+        return False
+    except LostLane:
+        raise
+    except Exception as error:  # ours or a venue's: the lane must go on without this item
+        log.exception("lane_item_failed", item=item.pk, error=type(error).__name__)
+        return _give_up_or_retry(desk, item)
+    _finish(desk, item, LaneItem.Status.DONE)
+    return True
+
+
+def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+    decision = Decision.objects.filter(item=item).first()
+    if decision is None:
+        decision = _decide_now(desk, account, item)
+    for order_id in decision.cancels:
+        cancel_at_venue(desk, order_id)
+    for order in Order.objects.filter(decision=decision, parent__isnull=True).order_by("id"):
+        _send(desk, order)
+
+
+def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> Decision:
+    terms = Terms.from_json(item.terms)
+    intents = [Intent.from_json(each) for each in item.intents]
+    symbols = [mapped_symbol(each, terms) for each in intents]
+    prices = [each.reference_price for each in intents]
+    observe_prices(desk.broker, zip(symbols, prices, strict=True), desk.clock())
+    sync_orders(account, desk.broker, clock=desk.clock)
+    market = read_market(desk.broker, [*_named(symbols), *open_symbols(account)])
+
+    def decide() -> Decision:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        return decide_item(item, account, market, now=now)
+
+    return in_write_transaction(decide)
+
+
+def _named(symbols: Iterable[str | None]) -> list[str]:
+    return [symbol for symbol in symbols if symbol is not None]
+
+
+def _send(desk: Desk, order: Order) -> None:
+    if order.status != OrderStatus.QUEUED:
+        return
+    if order.after_id is not None:
+        first = Order.objects.get(pk=order.after_id)
+        if first.status != OrderStatus.FILLED:
+            return  # its own SEND item comes when that order is filled
+    if order.role == OrderRole.EXIT and order.order_type == OrderType.MARKET:
+        cancel_children(desk, order)
+    send_order(desk, order.pk)
+
+
+def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+    _send(desk, Order.objects.get(pk=item.subject, account=account))
+
+
+def _cancel(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+    cancel_at_venue(desk, Order.objects.get(pk=item.subject, account=account).pk)
+
+
+def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+    protect_position(desk, item.subject)
+
+
+def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+    """Working entries of the account (of one strategy, if named) are cancelled; exits stay."""
+    entries = Order.objects.filter(
+        account=account,
+        role=OrderRole.ENTRY.value,
+        status__in=[each.value for each in WORKING],
+    )
+    if item.subject:
+        entries = entries.filter(strategy_id=item.subject)
+    for order in entries.order_by("id"):
+        if order.status == OrderStatus.QUEUED or order.status in AT_VENUE:
+            cancel_at_venue(desk, order.pk)
+
+
+_HANDLERS: dict[LaneItem.Kind, Callable[[Desk, BrokerAccount, LaneItem], None]] = {
+    LaneItem.Kind.DECIDE: _decide,
+    LaneItem.Kind.SEND: _send_waiting,
+    LaneItem.Kind.CANCEL: _cancel,
+    LaneItem.Kind.PROTECT: _protect,
+    LaneItem.Kind.HALT: _halt,
+}
+
+
+def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "") -> None:
+    def finish() -> None:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.QUEUED.value).update(
+            status=status.value, reason=reason, finished_at=now
+        )
+        settle(item.signal_id)
+
+    in_write_transaction(finish)
+
+
+def _give_up_or_retry(desk: Desk, item: LaneItem) -> bool:
+    if item.attempts + 1 >= MAX_ATTEMPTS:
+        _finish(desk, item, LaneItem.Status.PARKED, "INTERNAL_ERROR")
+        return True
+    _postpone(desk, item, seconds=2.0**item.attempts / 4, failed=True)
+    return False
+
+
+def _postpone(desk: Desk, item: LaneItem, seconds: float, *, failed: bool = False) -> None:
+    def postpone() -> None:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        LaneItem.objects.filter(pk=item.pk).update(
+            due_at=now + timedelta(seconds=seconds), attempts=item.attempts + failed
+        )
+
+    in_write_transaction(postpone)
+
+
+def _postpone_lane(desk: Desk, wait: NotYet) -> None:
+    log.info("lane_waits", account=desk.claim.account_id, reason=wait.reason)
+    item = next_item(desk.claim.account_id, now=desk.clock())
+    if item is not None:
+        _postpone(desk, item, wait.seconds)

@@ -1,0 +1,47 @@
+"""Routing of what daphne receives: the webhook, everything else over HTTP, the live socket.
+
+The webhook is a plain ASGI callable in front of Django's handler, whose middleware costs four
+times as much as storing an alert. Nothing of Django's runs on that path.
+"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
+django_app = get_asgi_application()
+
+# Django must be set up before anything below is imported.
+from asgiref.typing import ASGI3Application, Scope  # noqa: E402
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from signals.webhook import webhook_app  # noqa: E402
+from tradehub.body_limits import limit_bodies  # noqa: E402
+
+limit_bodies()
+
+
+class WebhookOrDjango:
+    """`/webhook`, `/webhook/` and `/webhook/<anything>` go to the fast path."""
+
+    def __init__(self, webhook: ASGI3Application, others: ASGI3Application) -> None:
+        self.webhook = webhook
+        self.others = others
+
+    async def __call__(self, scope: Scope, receive, send) -> None:
+        path = scope["path"]
+        fast = path == "/webhook" or path.startswith("/webhook/")
+        await (self.webhook if fast else self.others)(scope, receive, send)
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": WebhookOrDjango(webhook_app, django_app),
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+        ),
+    }
+)

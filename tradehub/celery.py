@@ -1,0 +1,41 @@
+"""The Celery app: the doorbell. A task carries an id and means "look at this"; the database is
+the queue, so losing a message loses nothing.
+
+Those who ring give up after 0.2 s (settings); those who listen, worker and beat, wait longer.
+"""
+
+import logging.config
+import os
+import sys
+import warnings
+from typing import Any
+
+from celery import Celery
+from celery.platforms import SecurityWarning
+from celery.signals import beat_init, celeryd_init, setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
+
+# It warns of root because of pickle; our tasks are JSON and carry ids.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+# Beat only sends names at times: without Django's applications it needs half the memory.
+_is_beat = "beat" in sys.argv[1:] and "celery" in sys.argv[0]
+
+app = Celery("tradehub", fixups=[] if _is_beat else None)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+if not _is_beat:
+    app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def wait_longer(**_: Any) -> None:
+    options = {"socket_timeout": 10, "socket_connect_timeout": 5}
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **options}
+
+
+@setup_logging.connect
+def log_like_the_others(**_: Any) -> None:
+    logging.config.dictConfig(settings.LOGGING)

@@ -1,0 +1,181 @@
+"""Texts of the denials that come from states, rules, markets and prices. Pure data.
+
+Denied means: the alert was understood, and one of the user's own rules said no before anything was
+sent. All of these concern entries; an exit passes every one of them.
+"""
+
+TEXTS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "TRADING_HALTED",
+        "Trading is halted",
+        "The site, the user, the account or the strategy is halted: no entry is taken and working "
+        "entries were cancelled. The strictest state of the four wins. Exits still pass.",
+        "The dashboard shows who halted it, when and why. Resume it there when you are ready.",
+    ),
+    (
+        "REDUCE_ONLY_STATE",
+        "Only exits are taken at the moment",
+        "The site, the user, the account or the strategy is set to reducing: positions may be "
+        "closed or made smaller, but not opened or made larger.",
+        "Resume trading on the dashboard when entries should be taken again.",
+    ),
+    (
+        "STRATEGY_PAUSED",
+        "The strategy is paused",
+        "Its alerts are taken and logged and its exits are executed, but entries are not.",
+        "Resume the strategy on its page.",
+    ),
+    (
+        "STRATEGY_MISMATCH",
+        "The alert is not for this strategy",
+        "The strategy takes only alerts whose strategy field equals its match setting, and this "
+        "alert says something else.",
+        "Correct the alert's strategy field, or the match setting (empty takes any alert).",
+    ),
+    (
+        "ACCOUNT_DISABLED",
+        "The broker account is switched off",
+        "The account that this strategy trades on was disabled by its owner or an operator.",
+        "Enable the account on its page, or subscribe the strategy to another account.",
+    ),
+    (
+        "ACCOUNT_NOT_RECONCILED",
+        "The account has not been compared with the venue yet",
+        "After a start, a reconnect or a doubt, entries wait until orders and positions here equal "
+        "those at the venue. Trading on a picture that may be wrong could double a position.",
+        "It usually takes seconds. If it lasts, the account's page says what doesn't agree, and "
+        "its check says whether the venue can be reached.",
+    ),
+    (
+        "SYMBOL_NOT_RECONCILED",
+        "This symbol differs from the venue",
+        "For this symbol the position or an order here is not what the venue shows. Other symbols "
+        "of the account trade on.",
+        "Open the account's page and settle the difference, or sync the account.",
+    ),
+    (
+        "DIRECTION_NOT_ALLOWED",
+        "This direction is not allowed",
+        "The strategy or the risk profile trades only long or only short, and the alert would open "
+        "the other side.",
+        "Change the direction setting if you do want both sides.",
+    ),
+    (
+        "SYMBOL_NOT_ALLOWED",
+        "This symbol is not allowed",
+        "The symbol is not in the allow-list of the strategy or the risk profile, or it is in the "
+        "block-list.",
+        "Add the symbol to the list, or remove it from the block-list. Mind that spot and "
+        "perpetual are two symbols.",
+    ),
+    (
+        "SYMBOL_UNKNOWN",
+        "The venue doesn't know this symbol",
+        "No instrument of this venue goes by that name, or it is not traded at the moment. Spot is "
+        "never taken for a perpetual or the other way round.",
+        "Correct the symbol in the alert, or map it in the strategy's symbol_map, for example from "
+        "NQ1! to QQQ.",
+    ),
+    (
+        "DELAYED_DATA",
+        "The alert was made from delayed data",
+        "TradingView marked the symbol as delayed, so its prices are minutes old. An entry on them "
+        "would be late by as much.",
+        "Use a symbol with a real-time feed in TradingView for alerts that trade.",
+    ),
+    (
+        "MARKET_CLOSED",
+        "The market is closed",
+        "The venue's session for this symbol is closed, and the strategy's session_policy is to "
+        "refuse entries then.",
+        "Set session_policy to queue to wait for the open, or extended_limit to use a limit order "
+        "in extended hours.",
+    ),
+    (
+        "OUTSIDE_TRADING_WINDOW",
+        "Outside of the trading windows",
+        "The risk profile allows entries only at certain hours or days in its time zone, and this "
+        "is none of them; or it is too short before the close.",
+        "Change trading_windows, flat_before_close or the time zone of the risk profile.",
+    ),
+    (
+        "SIGNAL_STALE",
+        "The alert is too old",
+        "More time has passed between the alert and its decision than max_signal_age_seconds "
+        "allows. The price it was made for may be gone. An exit is executed late, and says so.",
+        "If alerts are often late, look at the latency on the signal's page. Check that the "
+        "alert's time field is in UTC.",
+    ),
+    (
+        "SIGNAL_OUT_OF_ORDER",
+        "A newer alert was already executed",
+        "The alert is older than one of the same strategy and symbol that was executed before it. "
+        "Executing it now would undo the newer one.",
+        "Nothing to do. If it happens often, the sender delivers its alerts in the wrong order.",
+    ),
+    (
+        "PRICE_MISSING",
+        "There is no price to work with",
+        "Neither the alert nor the account's price source has a price for this symbol, so neither "
+        "size nor risk can be known. A missing number is a denial, not a pass.",
+        "Add the field price to the alert, for example {{close}}, or choose a price source that "
+        "knows the symbol.",
+    ),
+    (
+        "PRICE_STALE",
+        "The latest price is too old",
+        "The newest price of this symbol is older than max_price_age_seconds, so a limit that is "
+        "measured with it can't be trusted.",
+        "Check the venue's price stream on the status page, or raise max_price_age_seconds.",
+    ),
+    (
+        "PRICE_OUTSIDE_COLLAR",
+        "The price is too far from the market",
+        "The price of the alert or of its order is farther from the market than "
+        "price_collar_percent allows. That is mostly a wrong symbol, a wrong currency or an old "
+        "alert.",
+        "Check the alert's symbol and price. If the market really moves that much, raise the "
+        "collar.",
+    ),
+    (
+        "SPREAD_ABOVE_MAX",
+        "The spread is too wide",
+        "The difference of bid and ask is larger than max_spread_percent, so a market order would "
+        "pay too much.",
+        "Wait, use a limit order, or raise max_spread_percent.",
+    ),
+    (
+        "STOP_LOSS_REQUIRED",
+        "A stop loss is required",
+        "The risk profile requires a stop loss with every entry, or sizes by the distance to it, "
+        "and this alert has none.",
+        "Add stop_loss to the alert, or a default_stop_loss_percent to the strategy.",
+    ),
+    (
+        "STOP_LOSS_WRONG_SIDE",
+        "The stop loss is on the wrong side",
+        "A stop of a long lies below its entry, that of a short above. This one would trigger at "
+        "once.",
+        "Correct the stop_loss of the alert; look for long and short mixed up.",
+    ),
+    (
+        "TAKE_PROFIT_REQUIRED",
+        "A take profit is required",
+        "The risk profile requires a take profit with every entry, and this alert has none.",
+        "Add take_profit to the alert, or a default_take_profit_percent to the strategy.",
+    ),
+    (
+        "TAKE_PROFIT_WRONG_SIDE",
+        "The take profit is on the wrong side",
+        "A target of a long lies above its entry, that of a short below. This one would be filled "
+        "at once.",
+        "Correct the take_profit of the alert; look for long and short mixed up.",
+    ),
+    (
+        "RISK_REWARD_TOO_LOW",
+        "The reward is too small for the risk",
+        "The distance to the target, divided by the distance to the stop, is below "
+        "min_risk_reward.",
+        "Move the stop or the target, or lower min_risk_reward.",
+    ),
+)

@@ -1,0 +1,59 @@
+"""Texts of the codes for what a venue said, or failed to say. Pure data."""
+
+TEXTS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "VENUE_REJECTED",
+        "The venue refused the order",
+        "The order reached the venue, and the venue said no for certain. Its own code and text "
+        "stand beside this one. Nothing was traded.",
+        "Read the venue's text. The usual causes are too little money, a step or minimum that has "
+        "changed, or a symbol that is not traded at the moment.",
+    ),
+    (
+        "VENUE_RATE_LIMITED",
+        "The venue is asking us to slow down",
+        "The venue refused the request because too many came from this account or address. Exits "
+        "are served first when the rate is short.",
+        "Nothing to do at once: TradeHub waits as long as the venue says. If it happens often, "
+        "fewer strategies should share the account or the address.",
+    ),
+    (
+        "BAD_CREDENTIALS",
+        "The venue doesn't accept the API key",
+        "The venue refused the account's key before it looked at the order: the key is wrong, has "
+        "expired, lacks the right to trade, belongs to the other environment, or is bound to "
+        "another address.",
+        "Make a new key at the venue with trading allowed and withdrawals not, allow this server's "
+        "address, save it on the account's page and run the account's check.",
+    ),
+    (
+        "NOT_SENT",
+        "The order did not reach the venue",
+        "The connection failed before the request could leave, which is certain: the venue knows "
+        "nothing of this order.",
+        "Check the venue's status and this server's network. A later alert is not affected.",
+    ),
+    (
+        "OUTCOME_UNKNOWN",
+        "It is not known yet whether the venue took the order",
+        "The request was sent, but no clear answer came back. The order is not sent again: "
+        "TradeHub asks the venue about it, by its client order id, until the venue says what it "
+        "knows.",
+        "Wait a moment; the order settles by itself. Don't send the same trade by hand before.",
+    ),
+    (
+        "NEEDS_REVIEW",
+        "A person has to look at it",
+        "What the venue shows and what TradeHub has recorded can't be brought together without a "
+        "guess, so nothing was changed. New entries for it wait; exits pass.",
+        "Open the account's page, compare both sides and choose which one is right.",
+    ),
+    (
+        "UNPROTECTED_POSITION",
+        "A position has no stop, though it asked for one",
+        "The entry asked for a stop loss, and there is no working stop for all of the position: it "
+        "was refused by the venue, cancelled by somebody, or has not been confirmed yet.",
+        "Place a stop or close the position. With on_unprotected set to close, TradeHub closes it "
+        "for you.",
+    ),
+)
