@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+PASSWORD = "correct horse battery"  # noqa: S105  # of people who don't exist
+
 
 @pytest.fixture
 def now() -> datetime:
@@ -34,5 +36,5 @@ def _user(name: str, **flags: bool) -> Any:
     from django.contrib.auth import get_user_model
 
     return get_user_model().objects.create_user(
-        username=name, email=f"{name}@example.org", password="correct horse", **flags
+        username=name, email=f"{name}@example.org", password=PASSWORD, **flags
     )

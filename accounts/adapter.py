@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def mail_is_set() -> bool:
     """Without EMAIL_URL mails would go to the console, and a reset link into the log."""
-    return not settings.EMAIL_BACKEND.endswith(".console.EmailBackend")
+    return not str(settings.EMAIL_BACKEND).endswith(".console.EmailBackend")
 
 
 class AccountAdapter(DefaultAccountAdapter):

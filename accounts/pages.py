@@ -151,7 +151,8 @@ def password_reset(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRespo
     """allauth's page where mail can be sent; else one that says who can help."""
     if not mail_is_set():
         return render(request, "accounts/no_mail.html")
-    return allauth_views.password_reset(request, *args, **kwargs)
+    response: HttpResponseBase = allauth_views.password_reset(request, *args, **kwargs)
+    return response
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:

@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import User
-
 from tradehub.lib.client_ip import client_ip
 
 

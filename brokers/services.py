@@ -96,16 +96,7 @@ def update_account(
         check_credentials(credentials)
 
     def work() -> None:
-        said = {
-            name: {"from": getattr(account, name), "to": value}
-            for name, value in changes.items()
-            if getattr(account, name) != value
-        }
-        for name in said:
-            setattr(account, name, changes[name])
-        if said:
-            account.save(update_fields=[*said])
-            _record(account, Action.CHANGED, said, actor, now, ip)
+        _apply(account, changes, actor, now, ip)
         if credentials is not None:
             account.sealed_credentials = seal_credentials(account, credentials)
             account.save(update_fields=["sealed_credentials"])
@@ -189,6 +180,22 @@ def _has_orders(account: BrokerAccount) -> Conflict:
     return Conflict(
         f"The account {account.label!r} has orders, which stay on record. Disable it instead."
     )
+
+
+def _apply(
+    account: BrokerAccount, changes: Mapping[str, Any], actor: User, now: datetime, ip: str
+) -> None:
+    """Store what differs and say in the audit trail what it was."""
+    said = {
+        name: {"from": getattr(account, name), "to": value}
+        for name, value in changes.items()
+        if getattr(account, name) != value
+    }
+    for name in said:
+        setattr(account, name, changes[name])
+    if said:
+        account.save(update_fields=[*said])
+        _record(account, Action.CHANGED, said, actor, now, ip)
 
 
 def _switch(

@@ -74,7 +74,8 @@ class OrderRequest:
     trail: Trail | None = None
     reduce_only: bool = False
     link: str | None = None
-    """Orders of one link cancel each other as they fill, where the venue can do that."""
+    """Orders of one link cancel each other as they fill, where the venue can do that. Those of
+    one side and kind (limits; stops) are a ladder: they add up and spare each other."""
     extended_hours: bool = False
 
 

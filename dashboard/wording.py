@@ -1,7 +1,7 @@
 """What the pages say for the words and numbers of the core.
 
-Pure: no Django, no clock. Colour never speaks alone: each tone goes with a word or an arrow. Numbers
-are printed from Decimal, grouped by thousands, and never rounded to fewer digits than they need.
+Pure: no Django, no clock. Colour never speaks alone: each tone goes with a word or an arrow.
+Numbers are printed from Decimal, grouped by thousands.
 """
 
 from collections.abc import Mapping, Sequence

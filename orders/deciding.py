@@ -16,10 +16,9 @@ from orders.book import Book, Working
 from orders.drafts import OrderDraft, entry_draft, exit_draft, write_orders
 from orders.facts import Facts, read_facts
 from orders.market import Market
-from orders.models import Decision, LaneItem
+from orders.models import Decision, LaneItem, Order
 from orders.planning import EntryLeg, Plan, plan_intent
 from orders.proposal import Proposal, propose_entry, wanted_quantity
-from orders.settling import settle
 from orders.terms import Terms, effective_intent
 from risk.engine import evaluate_entry, exit_checks, failed
 from risk.sizing import size_entry
@@ -57,8 +56,9 @@ class Ruling:
 
 def decide_item(
     item: LaneItem, account: BrokerAccount, market: Market, *, now: datetime
-) -> Decision:
-    """Inside the caller's write transaction, under the lane's fence."""
+) -> tuple[Decision, list[Order]]:
+    """Inside the caller's write transaction, under the lane's fence. The orders are queued, in
+    the order in which they are to be sent."""
     terms = Terms.from_json(item.terms)
     intents = [effective_intent(Intent.from_json(each), terms) for each in item.intents]
     facts = read_facts(item, account, terms, market, now=now)
@@ -77,12 +77,10 @@ def decide_item(
         cancels=ruling.cancels if sends else [],
         decided_at=now,
     )
-    if sends:
-        write_orders(ruling.drafts, decision, item, terms, now=now)
+    orders = write_orders(ruling.drafts, decision, item, terms, now=now) if sends else []
     _count(decision)
     live.notify(account.owner_id, "decision", decision.pk, 1, outcome=decision.outcome)
-    settle(item.signal_id)
-    return decision
+    return decision, orders
 
 
 def rule(intents: list[Intent], terms: Terms, facts: Facts, market: Market) -> Ruling:

@@ -103,7 +103,7 @@ def read_facts(
         daily_pnl=daily,
         trades_today=_trades_since(account, day_start),
         shorts=market.capabilities.shorts,
-        received_at=item.created_at if item.signal is None else item.signal.received_at,
+        received_at=item.created_at,
     )
 
 

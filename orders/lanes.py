@@ -1,14 +1,14 @@
 """Lanes: one worker at a time does what an account must do, in order.
 
-A lane is claimed by a conditional UPDATE with a lease and given a fence, a number that rises with
-every claim. A worker proves its fence in each transaction that it writes, so one that lost its
+A lane is claimed by a conditional UPDATE with a lease, under a name that is new with every claim:
+the fence. A worker proves its claim in each transaction that it writes, so one that lost its
 lease (stopped, or cut off) can't write. Two accounts never wait for each other.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from orders.models import Lane, LaneItem, Order
 from tradehub.core.words import OrderStatus
@@ -26,34 +26,34 @@ class LostLane(Exception):
 class Claim:
     account_id: str
     holder: str
-    fence: int
+    """New with every claim: the fence."""
 
 
 def claim_lane(*, account_id: str, holder: str, now: datetime) -> Claim | None:
-    """Take the lane if nobody holds it, or its lease ran out. None: somebody else works on it."""
+    """Take the lane if nobody holds it, or its lease ran out. None: somebody else works on it.
 
-    def claim() -> Claim | None:
-        Lane.objects.get_or_create(pk=account_id)
-        taken = Lane.objects.filter(
+    `holder` must never be the same twice."""
+
+    def claim() -> bool:
+        free = Lane.objects.filter(
             Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=account_id
-        ).update(holder=holder, lease_until=now + LEASE, fence=F("fence") + 1)
-        if not taken:
-            return None
-        return Claim(
-            account_id, holder, Lane.objects.values_list("fence", flat=True).get(pk=account_id)
         )
+        if free.update(holder=holder, lease_until=now + LEASE):
+            return True
+        if Lane.objects.filter(pk=account_id).exists():
+            return False
+        Lane.objects.bulk_create([Lane(pk=account_id)], ignore_conflicts=True)
+        return bool(free.update(holder=holder, lease_until=now + LEASE))
 
-    return in_write_transaction(claim)
+    return Claim(account_id, holder) if in_write_transaction(claim) else None
 
 
 def hold_lane(claim: Claim, *, now: datetime) -> None:
-    """Prove the fence and renew the lease; also the account's lock for this transaction.
+    """Prove the claim and renew the lease; also the account's lock for this transaction.
 
     Call first in every transaction that a lane's work writes. Raises LostLane."""
-    held = Lane.objects.filter(pk=claim.account_id, fence=claim.fence, holder=claim.holder).update(
-        lease_until=now + LEASE
-    )
-    if not held:
+    held = Lane.objects.filter(pk=claim.account_id, holder=claim.holder)
+    if not held.update(lease_until=now + LEASE):
         raise LostLane(claim.account_id)
 
 
@@ -61,7 +61,7 @@ def release_lane(claim: Claim) -> None:
     """Let go; harmless when the lane was lost."""
 
     def release() -> None:
-        Lane.objects.filter(pk=claim.account_id, fence=claim.fence, holder=claim.holder).update(
+        Lane.objects.filter(pk=claim.account_id, holder=claim.holder).update(
             lease_until=None, holder=""
         )
 

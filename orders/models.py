@@ -14,15 +14,14 @@ from tradehub.lib.fields import IdField, MoneyField
 
 
 class Lane(models.Model):
-    """Who works for an account now. `fence` rises with every claim; a worker that lost its lease
-    holds an old fence and can't write."""
+    """Who works for an account now. `holder` is new with every claim, so a worker that lost its
+    lease can't prove to hold the lane and can't write."""
 
     account = models.OneToOneField(
         "brokers.BrokerAccount", on_delete=models.CASCADE, primary_key=True, related_name="lane"
     )
     holder = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
-    fence = models.BigIntegerField(default=0)
 
 
 class LaneItem(models.Model):

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from brokers.types import FillReport, OrderReport, ReportStatus
 from orders.ledger import average_fill_price
-from orders.lifecycle import ENDED, OrderEventName, next_status
+from orders.lifecycle import ENDED, UNSETTLED, OrderEventName, next_status
 from orders.models import Fill, Lane, LaneItem, Order, OrderEvent
 from orders.positions import ConcurrentChange, find_position, move_position, queue_protection
 from orders.settling import settle
@@ -26,9 +26,10 @@ E = OrderEventName
 
 def lock_account(account_id: str) -> None:
     """Writers of one account take turns: a row lock on PostgreSQL; SQLite has one writer anyway."""
-    if not Lane.objects.filter(pk=account_id).update(fence=F("fence")):
-        Lane.objects.get_or_create(pk=account_id)
-        Lane.objects.filter(pk=account_id).update(fence=F("fence"))
+    lane = Lane.objects.filter(pk=account_id)
+    if not lane.update(holder=F("holder")):
+        Lane.objects.bulk_create([Lane(pk=account_id)], ignore_conflicts=True)
+        lane.update(holder=F("holder"))
 
 
 def record_event(
@@ -38,12 +39,14 @@ def record_event(
     key: str,
     now: datetime,
     data: dict[str, Any] | None = None,
+    ours: bool = False,
     **changes: Any,
 ) -> bool:
     """Move an order by one event. False when this news was recorded before.
 
-    Raises IllegalTransition, and ConcurrentChange when the order moved since it was read."""
-    if OrderEvent.objects.filter(order=order, key=key).exists():
+    `ours`: an event of our own doing, whose key is new since the status allowed it. Raises
+    IllegalTransition, and ConcurrentChange when the order moved since it was read."""
+    if not ours and OrderEvent.objects.filter(order=order, key=key).exists():
         return False
     after = next_status(OrderStatus(order.status), event)
     changes |= {"status": after.value, "version": order.version + 1, "updated_at": now}
@@ -69,7 +72,8 @@ def record_event(
         filled_quantity=plain(order.filled_quantity),
         reason=order.reason,
     )
-    settle(order.signal_id)
+    if order.status not in UNSETTLED:
+        settle(order.signal_id)
     return True
 
 
@@ -89,11 +93,10 @@ def _release_dependents(order: Order, now: datetime) -> None:
             record_event(waiting, E.CANCEL, key="cancel", now=now, reason_text=text)
 
 
-def record_report(order_id: str, report: OrderReport, *, now: datetime) -> Order:
+def record_report(account_id: str, order_id: str, report: OrderReport, *, now: datetime) -> Order:
     """What the venue says of an order: new fills first, then its status."""
-    account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
     lock_account(account_id)
-    order = Order.objects.get(pk=order_id)
+    order = Order.objects.get(pk=order_id, account_id=account_id)
     for fill in report.fills:
         _record_fill(order, fill, report.venue_order_id, now)
     status = OrderStatus(order.status)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from risk.selectors import states_for, strictest
 
 from brokers.base import Broker
 from brokers.errors import (
@@ -23,11 +22,13 @@ from brokers.errors import (
     RateLimited,
     Unsupported,
 )
+from brokers.models import BrokerAccount
 from brokers.types import OrderReport, OrderRequest
 from orders.lanes import Claim, hold_lane
 from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
 from orders.recording import record_event, record_report
+from risk.selectors import states_for, strictest
 from tradehub.core.intent import Trail
 from tradehub.core.words import (
     OrderRole,
@@ -94,14 +95,12 @@ def settle_unconfirmed(desk: Desk) -> None:
     """Ask the venue about each order that was sent without a proven outcome.
 
     Raises NotYet while one is left: what comes later could depend on it."""
-    waiting = list(
-        Order.objects.filter(
-            account_id=desk.claim.account_id,
-            status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
-        ).order_by("id")
+    waiting = Order.objects.filter(
+        account_id=desk.claim.account_id,
+        status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
     )
-    for order in waiting:
-        _look_up(desk, order)
+    for order_id in waiting.order_by("id").values_list("pk", flat=True):
+        _look_up(desk, Order.objects.get(pk=order_id))
 
 
 def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
@@ -124,6 +123,7 @@ def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
             E.SEND,
             key=f"send:{attempt}",
             now=now,
+            ours=True,
             data={"attempt": attempt},
             attempts=attempt,
             submitted_at=order.submitted_at or now,
@@ -137,7 +137,7 @@ def _refusal_at_the_gate(order: Order) -> tuple[str, str] | None:
     """Trading may have been halted since the decision. Exits and protection always pass (I7)."""
     if order.role != OrderRole.ENTRY:
         return None
-    if not order.account.enabled:
+    if not BrokerAccount.objects.filter(pk=order.account_id, enabled=True).exists():
         return "ACCOUNT_DISABLED", "The account was disabled before the order was sent."
     states, _ = states_for(
         owner_id=order.owner_id, account_id=order.account_id, strategy_id=order.strategy_id
@@ -187,7 +187,7 @@ def request_of(order: Order) -> OrderRequest:
 def _record(desk: Desk, order: Order, report: OrderReport) -> Order:
     def record() -> Order:
         hold_lane(desk.claim, now=desk.clock())
-        return record_report(order.pk, report, now=desk.clock())
+        return record_report(order.account_id, order.pk, report, now=desk.clock())
 
     return in_write_transaction(record)
 

@@ -28,21 +28,20 @@ def sync_orders(
     account: BrokerAccount, broker: Broker, *, clock: Callable[[], datetime] = utc_now
 ) -> int:
     """Record what changed of the account's working orders; how many orders moved."""
+    working = Order.objects.filter(account=account, status__in=[each.value for each in AT_VENUE])
     ours = {
-        order.client_order_id: order
-        for order in Order.objects.filter(
-            account=account, status__in=[each.value for each in AT_VENUE]
-        )
+        client_id: (order_id, version)
+        for client_id, order_id, version in working.values_list("client_order_id", "pk", "version")
     }
     if not ours:
         return 0
     moved = 0
     for report in broker.reports(list(ours)):
-        order = ours.get(report.client_order_id)
-        if order is None:
+        if report.client_order_id not in ours:
             continue
-        record = partial(record_report, order.pk, report, now=clock())
-        moved += in_write_transaction(record).version != order.version
+        order_id, version = ours[report.client_order_id]
+        record = partial(record_report, account.pk, order_id, report, now=clock())
+        moved += in_write_transaction(record).version != version
     return moved
 
 

@@ -28,7 +28,7 @@ from orders.lanes import (
 )
 from orders.lifecycle import AT_VENUE, WORKING
 from orders.market import observe_prices, read_market
-from orders.models import Decision, LaneItem, Order
+from orders.models import Decision, LaneItem, Order, Position
 from orders.protecting import cancel_children, protect_position
 from orders.sending import Desk, NotYet, cancel_at_venue, send_order, settle_unconfirmed
 from orders.settling import settle
@@ -107,16 +107,19 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 
 def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
-    decision = Decision.objects.filter(item=item).first()
-    if decision is None:
-        decision = _decide_now(desk, account, item)
+    if Decision.objects.filter(item=item).exists():
+        decision = Decision.objects.get(item=item)
+        own = Order.objects.filter(decision=decision, parent__isnull=True)
+        orders = list(own.order_by("id"))
+    else:
+        decision, orders = _decide_now(desk, account, item)
     for order_id in decision.cancels:
         cancel_at_venue(desk, order_id)
-    for order in Order.objects.filter(decision=decision, parent__isnull=True).order_by("id"):
+    for order in orders:
         _send(desk, order)
 
 
-def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> Decision:
+def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> tuple[Decision, list[Order]]:
     terms = Terms.from_json(item.terms)
     intents = [Intent.from_json(each) for each in item.intents]
     symbols = [mapped_symbol(each, terms) for each in intents]
@@ -125,7 +128,7 @@ def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> Decision:
     sync_orders(account, desk.broker, clock=desk.clock)
     market = read_market(desk.broker, [*_named(symbols), *open_symbols(account)])
 
-    def decide() -> Decision:
+    def decide() -> tuple[Decision, list[Order]]:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         return decide_item(item, account, market, now=now)
@@ -192,8 +195,24 @@ def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "
             status=status.value, reason=reason, finished_at=now
         )
         settle(item.signal_id)
+        if item.kind == LaneItem.Kind.PROTECT:
+            _settle_protected(item.subject)
 
     in_write_transaction(finish)
+
+
+def _settle_protected(position_id: str) -> None:
+    """Signals whose entry waited for its stop and target to be placed."""
+    position = Position.objects.get(pk=position_id)
+    entries = Order.objects.filter(
+        account_id=position.account_id,
+        symbol=position.symbol,
+        strategy_id=position.strategy_id,
+        role=OrderRole.ENTRY.value,
+        protection__isnull=False,
+    ).order_by("-id")
+    for signal_id in entries.values_list("signal_id", flat=True)[:5]:
+        settle(signal_id)
 
 
 def _give_up_or_retry(desk: Desk, item: LaneItem) -> bool:

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import mixins, serializers
-from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api import ip_of
-from accounts.models import User
+from accounts.requests import ip_of, user_of
 from risk import services
 from risk.models import RiskProfile
 from risk.profile_fields import FIELDS
@@ -61,7 +59,7 @@ class RiskProfiles(
 
     def perform_create(self, serializer: BaseSerializer[RiskProfile]) -> None:
         serializer.instance = services.create_profile(
-            owner=_caller(self.request),
+            owner=user_of(self.request),
             values=serializer.validated_data,
             now=utc_now(),
             ip=ip_of(self.request),
@@ -72,18 +70,12 @@ class RiskProfiles(
         serializer.instance = services.update_profile(
             profile=serializer.instance,
             changes=serializer.validated_data,
-            actor=_caller(self.request),
+            actor=user_of(self.request),
             now=utc_now(),
             ip=ip_of(self.request),
         )
 
     def perform_destroy(self, instance: RiskProfile) -> None:
         services.delete_profile(
-            profile=instance, actor=_caller(self.request), now=utc_now(), ip=ip_of(self.request)
+            profile=instance, actor=user_of(self.request), now=utc_now(), ip=ip_of(self.request)
         )
-
-
-def _caller(request: Request) -> User:
-    """Nobody else gets past the permissions."""
-    assert isinstance(request.user, User)
-    return request.user

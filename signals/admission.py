@@ -19,8 +19,8 @@ import orjson
 from signals.parsing import (
     ParsedAlert,
     ParseProblem,
+    alert_fingerprint,
     body_key,
-    intent_fingerprint,
     signal_key,
 )
 from signals.routes import Route, StrategyRoute
@@ -75,12 +75,8 @@ def admit(
         intents_json=orjson.dumps([each.to_json() for each in parsed.intents]).decode(),
         key=key or body_key(body),
         key_expires=key is None,
-        fingerprint=_digest([intent_fingerprint(each) for each in parsed.intents]),
+        fingerprint=alert_fingerprint(parsed),
     )
-
-
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def _invalid(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -73,6 +74,7 @@ class Writer:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._waiting: deque[Arrival] = deque()
+        self._storing: Sequence[Arrival] = ()
         self._throttled: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -91,6 +93,17 @@ class Writer:
         with self._condition:
             self._throttled[token_id] += 1
             self._wake()
+
+    def waiting(self) -> int:
+        """How many alerts are not committed yet."""
+        with self._condition:
+            return len(self._storing) + len(self._waiting)
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the one that waits longest for its commit came in; None when none waits."""
+        with self._condition:
+            waiting = (*self._storing[:1], *islice(self._waiting, 1))
+            return min((each.received_at for each in waiting), default=None)
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -114,6 +127,7 @@ class Writer:
             if not batch and not throttled:
                 return
             store_batch(batch)
+            self._storing = ()
             for arrival in batch:
                 arrival.done()
             store_throttled(throttled)
@@ -125,7 +139,8 @@ class Writer:
                 self._condition.wait()
             size = min(len(self._waiting), BATCH_LIMIT)
             throttled, self._throttled = self._throttled, Counter()
-            return [self._waiting.popleft() for _ in range(size)], throttled
+            self._storing = [self._waiting.popleft() for _ in range(size)]
+            return list(self._storing), throttled
 
 
 writer = Writer()

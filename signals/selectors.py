@@ -7,9 +7,9 @@ Secrets in the raw body are masked here and nowhere later.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Prefetch, Q, QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField, prefetch_related_objects
 from django.db.models.functions import Cast
 
 from accounts.models import User
@@ -21,20 +21,15 @@ from tradehub.core.errors import NotFound
 from tradehub.core.intent import iso
 from tradehub.core.symbols import BadSymbol, parse_symbol
 
-FILLS = (OrderEventName.PARTIAL_FILL.value, OrderEventName.FILL.value)
+T = TypeVar("T")
+
+_ALL = ("decisions", "orders__events")
+_FILLS = (OrderEventName.PARTIAL_FILL.value, OrderEventName.FILL.value)
 
 
 def signals_for(user: User) -> QuerySet[Signal]:
     """Newest first, with all that `signal_json` reads: four queries for a page of them."""
-    return (
-        Signal.objects.filter(owner=user)
-        .prefetch_related(
-            Prefetch("decisions", Decision.objects.order_by("id")),
-            Prefetch("orders", Order.objects.order_by("id")),
-            "orders__events",
-        )
-        .order_by("-id")
-    )
+    return Signal.objects.filter(owner=user).prefetch_related(*_ALL).order_by("-id")
 
 
 def signal_for(user: User, signal_id: str) -> Signal:
@@ -80,13 +75,9 @@ def bound_token(strategy: Strategy) -> WebhookToken | None:
 
 def signal_json(signal: Signal) -> dict[str, Any]:
     """The Signal of the public contract."""
+    prefetch_related_objects([signal], *_ALL)
     decisions = sorted(signal.decisions.all(), key=lambda each: each.pk)
-    orders = sorted(
-        signal.orders.all().prefetch_related("events")
-        if "orders" not in getattr(signal, "_prefetched_objects_cache", {})
-        else signal.orders.all(),
-        key=lambda each: each.pk,
-    )
+    orders = sorted(signal.orders.all(), key=lambda each: each.pk)
     return {
         "id": signal.pk,
         "strategy": signal.strategy_id,
@@ -143,7 +134,7 @@ def _latency(
     signal: Signal, decisions: Sequence[Decision], orders: Sequence[Order]
 ) -> dict[str, float | None]:
     sent = [each.submitted_at for each in orders if each.submitted_at is not None]
-    filled = [event.at for each in orders for event in each.events.all() if event.event in FILLS]
+    filled = [event.at for each in orders for event in each.events.all() if event.event in _FILLS]
     return {
         "ack": None if signal.ack_ms is None else round(signal.ack_ms, 3),
         "decide": _first(signal.received_at, [each.decided_at for each in decisions]),
@@ -157,7 +148,7 @@ def _first(start: datetime, times: Sequence[datetime]) -> float | None:
     return round((min(times) - start) / timedelta(milliseconds=1), 3) if times else None
 
 
-def _or_not_found[T](found: T | None) -> T:
+def _or_not_found(found: T | None) -> T:
     if found is None:
         raise NotFound
     return found

@@ -22,6 +22,13 @@ MARKERS = {
     "processes": "starts TradeHub's real processes",
     "testnet": "needs a key and a network; deselected unless asked for with -m testnet",
 }
+# Variables that a run must not take over from the machine.
+OURS = {
+    "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "INSTALL_KEY", "DATABASE_URL", "REDIS_URL", "ENV_FILE",
+    "TRADEHUB_HOME", "PUBLIC_URL", "ALLOWED_HOSTS", "TRUSTED_PROXY_COUNT", "SIGN_UP", "EMAIL_URL",
+    "LOG_LEVEL", "DEBUG", "HOST", "PORT", "METRICS_ALLOWED", "DATABASE_POOL_SIZE",
+    "WORKER_THREADS", "TRADEHUB_ROLE", "DJANGO_SETTINGS_MODULE",
+}  # fmt: skip
 _session: dict[str, object] = {}
 
 
@@ -50,14 +57,6 @@ def pytest_load_initial_conftests(
         server = Postgres(postgres_binaries())
         _session["postgres"] = server
         os.environ["DATABASE_URL"] = server.start()
-
-
-OURS = {
-    "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "INSTALL_KEY", "DATABASE_URL", "REDIS_URL", "ENV_FILE",
-    "TRADEHUB_HOME", "PUBLIC_URL", "ALLOWED_HOSTS", "TRUSTED_PROXY_COUNT", "SIGN_UP", "EMAIL_URL",
-    "LOG_LEVEL", "DEBUG", "HOST", "PORT", "METRICS_ALLOWED", "DATABASE_POOL_SIZE",
-    "WORKER_THREADS", "DJANGO_SETTINGS_MODULE",
-}  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:

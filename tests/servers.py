@@ -45,12 +45,14 @@ class RedisServer:
 
 
 class Postgres:
-    """A server in a temporary folder. As root it runs as another user, since initdb refuses root."""
+    """A server in a temporary folder; for root it runs as another user: initdb refuses root."""
 
     def __init__(self, binaries: Path) -> None:
         self.binaries = binaries
         self.user = _unprivileged_user() if os.geteuid() == 0 else None
-        self.folder = Path(tempfile.mkdtemp(prefix="tradehub-pg-", dir="/tmp"))  # noqa: S108  # short, for its socket
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="tradehub-pg-", dir="/tmp")
+        )  # short, for its socket
         self.data = self.folder / "data"
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -5,6 +5,7 @@ times as much as storing an alert. Nothing of Django's runs on that path.
 """
 
 import os
+import sys
 
 from django.core.asgi import get_asgi_application
 
@@ -18,10 +19,22 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from signals.ingest import writer  # noqa: E402
 from signals.webhook import webhook_app  # noqa: E402
 from tradehub.body_limits import limit_bodies  # noqa: E402
 
 limit_bodies()
+
+
+def store_what_waits() -> None:
+    """daphne has no lifespan: alerts that were taken are stored before the process ends."""
+    if "daphne.server" in sys.modules:
+        from twisted.internet import reactor
+
+        reactor.addSystemEventTrigger("before", "shutdown", writer.close)
+
+
+store_what_waits()
 
 
 class WebhookOrDjango:

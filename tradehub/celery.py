@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import beat_init, celeryd_init, setup_logging
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_init, worker_shutdown
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
@@ -39,3 +39,17 @@ def wait_longer(**_: Any) -> None:
 @setup_logging.connect
 def log_like_the_others(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_init.connect
+def look_at_the_lanes(sender: Any = None, **_: Any) -> None:
+    """Before Celery has found its broker: orders must not wait for Redis."""
+    from orders.sweeper import Sweeper
+
+    sender.sweeper = Sweeper()
+    sender.sweeper.start()
+
+
+@worker_shutdown.connect
+def stop_looking(sender: Any = None, **_: Any) -> None:
+    sender.sweeper.stop()

@@ -56,7 +56,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 def whole(name: str, *, default: int, least: int, most: int) -> int:
     value = text(name, str(default))
-    if re.fullmatch(r"\d{1,9}", value) and least <= int(value) <= most:
+    if re.fullmatch(r"[0-9]{1,9}", value) and least <= int(value) <= most:
         return int(value)
     raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
 

@@ -71,8 +71,7 @@ class PaperBroker:
 
     def account(self) -> AccountState:
         """Fails rather than guess while something is held that has no price."""
-        self._advance()
-        state = storage.read_state(self._account_id, self._options)
+        state = self._advance()
         market = self._market(state)
         try:
             worth = equity(state.book, market.quotes)
@@ -121,7 +120,7 @@ class PaperBroker:
 
         def work() -> None:
             storage.take_turn(self._account_id, self._options)
-            if not storage.reports_of(self._account_id, [request.client_order_id], ""):
+            if not storage.is_known(self._account_id, request.client_order_id):
                 self._enter(request)
 
         in_write_transaction(work)
@@ -164,8 +163,7 @@ class PaperBroker:
         return storage.fills_since(self._account_id, since, self._options.currency)
 
     def positions(self) -> list[VenuePosition]:
-        self._advance()
-        book = storage.read_state(self._account_id, self._options).book
+        book = self._advance().book
         return [
             VenuePosition(symbol, held.quantity, held.average_price)
             for symbol, held in book.holdings.items()
@@ -192,15 +190,15 @@ class PaperBroker:
             request,
             self._market(before, request.symbol),
             step=instrument.quantity_step,
-            linked=storage.linked_orders(self._account_id, request.link),
         )
         storage.write_state(self._account_id, before, after)
 
-    def _advance(self) -> None:
-        """Looks without a lock first; takes the turn only when something will change."""
+    def _advance(self) -> State:
+        """Looks without a lock first; takes the turn only when something will change. The state
+        as it is then."""
         before = storage.read_state(self._account_id, self._options)
         if not before.orders or venue.advance(before, self._market(before)) == before:
-            return
+            return before
 
         def work() -> None:
             storage.take_turn(self._account_id, self._options)
@@ -209,6 +207,7 @@ class PaperBroker:
             storage.write_state(self._account_id, before, after)
 
         in_write_transaction(work)
+        return storage.read_state(self._account_id, self._options)
 
     def _market(self, state: State, *symbols: str) -> Market:
         wanted = {*symbols, *state.book.holdings}

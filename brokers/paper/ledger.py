@@ -5,8 +5,8 @@ it leaves the price, a fill through zero starts anew at the fill's price.
 
     equity        = cash + every position at its mark
     exposure      = for each symbol the largest of: what is held; what is held after every working
-                    buy; after every working sell. Orders of one link count once (only one of them
-                    can fill), orders that can only reduce not at all
+                    buy; after every working sell. Alternatives of one link count once, orders that
+                    can only reduce not at all
     buying power  = leverage * equity - exposure, over all symbols
 
 A position without a price makes equity unknown, so it raises NoPrice: a guess would be spent.
@@ -19,7 +19,7 @@ from decimal import Decimal, localcontext
 from brokers.paper.matching import Execution, Rules, VenueOrder, expected_price
 from brokers.types import Quote
 from tradehub.core.money import EXACT, ZERO, ratio
-from tradehub.core.words import OrderSide
+from tradehub.core.words import OrderSide, OrderType
 
 
 class NoPrice(Exception):
@@ -119,6 +119,12 @@ def _held_after(before: Holding, fill: Execution) -> Holding:
     return Holding(quantity, fill.price)
 
 
+def ladder_of(order: VenueOrder) -> tuple[OrderSide, bool]:
+    """Orders of one link with the same answer add up; the others are alternatives."""
+    kind = order.request.order_type
+    return order.request.side, kind not in (OrderType.MARKET, OrderType.LIMIT)
+
+
 def _parts(
     orders: Iterable[VenueOrder],
     symbol: str,
@@ -126,8 +132,10 @@ def _parts(
     quotes: Mapping[str, Quote],
     rules: Rules,
 ) -> list[tuple[Decimal, Decimal]]:
-    """(price, remaining) of each working order of one side; the dearest of a link for all."""
-    parts: dict[str, tuple[Decimal, Decimal]] = {}
+    """(price, quantity) of what may fill on one side; a link at its dearest price, its largest
+    ladder once."""
+    prices: dict[str, Decimal] = {}
+    ladders: dict[str, dict[bool, Decimal]] = {}
     for order in orders:
         request = order.request
         if request.symbol != symbol or request.side is not side:
@@ -136,9 +144,10 @@ def _parts(
         if price is None:
             raise NoPrice(symbol)
         key = f"link {request.link}" if request.link else f"order {order.id}"
-        known = parts.get(key, (ZERO, ZERO))
-        parts[key] = (max(known[0], price), max(known[1], order.remaining))
-    return list(parts.values())
+        prices[key] = max(prices.get(key, price), price)
+        ladder, stops = ladders.setdefault(key, {}), ladder_of(order)[1]
+        ladder[stops] = ladder.get(stops, ZERO) + order.remaining
+    return [(prices[key], max(ladder.values())) for key, ladder in ladders.items()]
 
 
 def _value_beyond(parts: list[tuple[Decimal, Decimal]], covering: Decimal) -> Decimal:

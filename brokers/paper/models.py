@@ -59,11 +59,6 @@ class PaperOrder(models.Model):
                 name="paper_working_orders",
                 condition=Q(status__in=["open", "partially_filled"]),
             ),
-            models.Index(
-                fields=["account", "link"],
-                name="paper_linked_orders",
-                condition=Q(link__isnull=False),
-            ),
         ]
 
 

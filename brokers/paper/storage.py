@@ -5,7 +5,7 @@ of its one ledger row. PostgreSQL lets the next one wait for the commit and SQLi
 anyway, so what is read after it is final and no two processes match the same order.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -51,23 +51,26 @@ def working_rows(account_id: str) -> QuerySet[PaperOrder]:
     return PaperOrder.objects.filter(account_id=account_id, status__in=_WORKING)
 
 
-def linked_orders(account_id: str, link: str | None) -> list[VenueOrder]:
-    if link is None:
-        return []
-    return [order_of(row) for row in PaperOrder.objects.filter(account_id=account_id, link=link)]
+def is_known(account_id: str, client_order_id: str) -> bool:
+    return PaperOrder.objects.filter(
+        account_id=account_id, client_order_id=client_order_id
+    ).exists()
 
 
 def write_state(account_id: str, before: State, after: State) -> None:
     """Store what a step changed, in the transaction that took the turn."""
     known = {order.id: order for order in before.orders}
+    ids: dict[str, str] = {}
     for order in after.orders:
         if order.id not in known:
-            PaperOrder.objects.create(account_id=account_id, **_first(order), **_changing(order))
+            row = PaperOrder(account_id=account_id, **_first(order), **_changing(order))
+            row.save(force_insert=True)
+            ids[order.id] = row.id
         elif order != known[order.id]:
             rows = PaperOrder.objects.filter(account_id=account_id, client_order_id=order.id)
             rows.update(**_changing(order))
     if after.executions:
-        _write_fills(account_id, after.executions)
+        _write_fills(account_id, after.executions, ids)
     if after.book != before.book:
         PaperLedger.objects.filter(account_id=account_id).update(
             cash=after.book.cash, positions=_positions(after.book)
@@ -174,11 +177,16 @@ def _changing(order: VenueOrder) -> dict[str, Any]:
     }
 
 
-def _write_fills(account_id: str, executions: Iterable[Execution]) -> None:
+def _write_fills(
+    account_id: str, executions: Iterable[Execution], new_ids: Mapping[str, str]
+) -> None:
+    """`new_ids`: of the orders that were stored just now, so that they need no second look."""
+    ids = dict(new_ids)
     executions = list(executions)
-    wanted = {each.client_order_id for each in executions}
-    rows = PaperOrder.objects.filter(account_id=account_id, client_order_id__in=wanted)
-    ids = dict(rows.values_list("client_order_id", "id"))
+    older = {each.client_order_id for each in executions} - ids.keys()
+    if older:
+        rows = PaperOrder.objects.filter(account_id=account_id, client_order_id__in=older)
+        ids |= dict(rows.values_list("client_order_id", "id"))
     PaperFill.objects.bulk_create(
         PaperFill(
             account_id=account_id,

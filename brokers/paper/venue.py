@@ -1,11 +1,12 @@
 """All orders of one paper account together: acceptance, matching, links, cancels.
 
 Pure. State in, state out; `adapter` loads and stores it in one transaction. Orders are matched
-oldest first. A link never fills more than its largest order: what one fills is taken from what
-all may still fill, a sibling is cut to that and cancelled at nothing, in the same step.
+oldest first. Of the working orders of one link, those of one side and kind (limits; stops) are a
+ladder and add up; the ladders are alternatives: what one fills is taken from the others too, in
+the same step, so a link never fills more than its largest ladder and one cancels the other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -15,6 +16,7 @@ from brokers.paper.ledger import (
     NoPrice,
     equity,
     exposure,
+    ladder_of,
     only_reduces,
     reducible,
 )
@@ -69,15 +71,10 @@ def submit(
     market: Market,
     *,
     step: Decimal,
-    linked: Sequence[VenueOrder] = (),
 ) -> State:
-    """The state with the new order in it: filled, resting, ended, or rejected with a code.
-
-    `linked`: every order of its link that ever came, ended ones too."""
+    """The state with the new order in it: filled, resting, ended, or rejected with a code."""
     state = advance(state, market)
-    present = {order.id: order for order in state.orders}
-    linked = [present.get(order.id, order) for order in linked]
-    order = _accept(state, request, market, step, linked)
+    order = _accept(state, request, market, step)
     state = advance(replace(state, orders=(*state.orders, order)), market)
     order = state.orders[-1]
     if order.working and request.time_in_force in AT_ONCE:
@@ -117,27 +114,34 @@ def _meet(order: VenueOrder, book: Book, market: Market) -> tuple[VenueOrder, Ex
 def _shrunk_siblings(
     filled: VenueOrder, quantity: Decimal, orders: Iterable[VenueOrder], now: datetime
 ) -> dict[str, VenueOrder]:
+    """What of its link changes: each ladder is cut to what is left, its newest orders first."""
     link = filled.request.link
     if link is None:
         return {}
-    siblings = [
-        order
-        for order in orders
-        if order.request.link == link and order.id != filled.id and order.working
-    ]
+    ladders: dict[tuple[OrderSide, bool], list[VenueOrder]] = {}
+    for order in orders:
+        if order.request.link == link and (order.working or order.id == filled.id):
+            ladders.setdefault(ladder_of(order), []).append(order)
+    cut: dict[str, VenueOrder] = {}
     with localcontext(EXACT):
-        before = filled.quantity - filled.filled + quantity
-        left = max([before, *(order.remaining for order in siblings)]) - quantity
-        return {order.id: _cut_to(order, left, now) for order in siblings}
+        sums = {key: sum((each.remaining for each in of), ZERO) for key, of in ladders.items()}
+        mine = sums[ladder_of(filled)] + quantity
+        left = max([mine, *sums.values()]) - quantity
+        for key, ladder in ladders.items():
+            excess = sums[key] - left
+            for order in reversed(ladder):
+                if excess > 0 and order.working:
+                    taken = min(excess, order.remaining)
+                    cut[order.id] = _cut_by(order, taken, now)
+                    excess -= taken
+    return cut
 
 
-def _cut_to(order: VenueOrder, left: Decimal, now: datetime) -> VenueOrder:
-    if order.remaining <= left:
-        return order
-    if left <= 0:
+def _cut_by(order: VenueOrder, taken: Decimal, now: datetime) -> VenueOrder:
+    if taken >= order.remaining:
         text = "The order that it is linked with has filled."
         return order.ended(ReportStatus.CANCELED, "LINKED_FILLED", text, now)
-    return replace(order, quantity=order.filled + left, updated_at=now)
+    return replace(order, quantity=order.quantity - taken, updated_at=now)
 
 
 def _accept(
@@ -145,7 +149,6 @@ def _accept(
     request: OrderRequest,
     market: Market,
     step: Decimal,
-    linked: Sequence[VenueOrder],
 ) -> VenueOrder:
     order = VenueOrder(
         request=request, quantity=request.quantity, created_at=market.now, updated_at=market.now
@@ -154,13 +157,6 @@ def _accept(
         refusal = check(request, step)
         if refusal is not None:
             return order.ended(ReportStatus.REJECTED, *refusal, market.now)
-    if linked:
-        with localcontext(EXACT):
-            largest = max([request.quantity, *(each.request.quantity for each in linked)])
-            left = largest - sum((each.filled for each in linked), ZERO)
-        order = _cut_to(order, left, market.now)
-    if not order.working:
-        return order
     if request.reduce_only:
         held = reducible(state.book, request.symbol, request.side)
         order = replace(order, quantity=min(order.quantity, held))

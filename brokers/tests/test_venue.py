@@ -1,7 +1,6 @@
 """All orders of an account together: money, links, refusals; and what holds for any sequence."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal as D
 from decimal import localcontext
@@ -30,8 +29,7 @@ def market(last: str | None = "100", rules: Rules | None = None, seconds: int = 
 
 
 def submit(state: State, asked: OrderRequest, seen: Market, step: D = ONE) -> State:
-    linked = [each for each in state.orders if asked.link and each.request.link == asked.link]
-    return venue.submit(state, asked, seen, step=step, linked=linked)
+    return venue.submit(state, asked, seen, step=step)
 
 
 def newest(state: State) -> VenueOrder:
@@ -112,8 +110,9 @@ def test_working_orders_hold_buying_power_and_a_link_holds_it_once() -> None:
     assert power == 100_000 - 54_000
     state = submit(state, request("buy", "600", "limit", limit_price="80"), market())
     assert newest(state).code == "BUYING_POWER_TOO_LOW"
-    pair = [request("buy", "600", "limit", limit_price=each, link="x") for each in ("90", "80")]
-    state = submit(submit(RICH, pair[0], market()), pair[1], market())
+    dip = request("buy", "600", "limit", limit_price="90", link="x")
+    rise = request("buy", "600", "stop", stop_price="110", link="x")
+    state = submit(submit(RICH, dip, market()), rise, market())
     assert [order.status for order in state.orders] == [ReportStatus.OPEN] * 2
 
 
@@ -150,9 +149,37 @@ def test_one_of_a_link_cancels_the_other_in_the_same_step() -> None:
     ended = {order.request.order_type.value: order for order in state.orders}
     assert ended["limit"].status is ReportStatus.FILLED
     assert (ended["stop"].status, ended["stop"].code) == (ReportStatus.CANCELED, "LINKED_FILLED")
-    late = submit(state, replace(stop, client_order_id="late"), market("90"))
-    assert newest(late).code == "LINKED_FILLED"
-    assert late.book.holdings == {}
+    assert state.book.holdings == {}
+
+
+def test_a_ladder_of_targets_needs_no_stop() -> None:
+    state = holding("10")
+    for price in ("110", "120"):
+        target = request("sell", "5", "limit", limit_price=price, link="x", reduce_only=True)
+        state = submit(state, target, market())
+    state = venue.advance(state, market("111", seconds=1))
+    assert [order.remaining for order in state.orders] == [0, 5]
+    state = venue.advance(state, market("121", seconds=2))
+    assert state.book.holdings == {}
+
+
+def test_a_link_can_be_used_again_by_the_next_position() -> None:
+    state = holding("10")
+    for last in ("90", "80"):
+        stop = request("sell", "10", "stop", stop_price=last, link="x", reduce_only=True)
+        state = submit(state, stop, market("100"))
+        state = venue.advance(state, market(last, seconds=1))
+        assert newest(state).status is ReportStatus.FILLED
+        state = submit(state, request("buy", "10"), market("100"))
+    assert state.book.held("AAPL") == 10
+
+
+def test_the_two_sides_of_a_breakout_are_alternatives() -> None:
+    up = request("buy", "5", "stop", stop_price="110", link="x")
+    down = request("sell", "5", "stop", stop_price="90", link="x")
+    state = submit(submit(RICH, up, market()), down, market())
+    state = venue.advance(state, market("112", seconds=1))
+    assert [order.status.value for order in state.orders] == ["filled", "canceled"]
 
 
 def test_a_part_of_one_shrinks_its_siblings() -> None:
@@ -238,8 +265,31 @@ def test_whatever_happens_value_is_kept_and_nothing_overfills(
         for order in state.orders:
             mine = [e.quantity for e in state.executions if e.client_order_id == order.id]
             assert sum(mine, D(0)) == order.filled <= order.quantity <= order.request.quantity
-        for link in "xy":
-            linked = [order for order in state.orders if order.request.link == link]
-            largest = max((order.request.quantity for order in linked), default=D(0))
-            assert sum((order.filled for order in linked), D(0)) <= largest
     assert rules.allow_short or held >= 0
+
+
+@given(
+    st.integers(1, 12),
+    st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    st.sampled_from([None, D(1), D(4)]),
+    st.lists(st.integers(85, 140), max_size=15),
+)
+def test_linked_orders_never_fill_more_than_the_largest_ladder(
+    stop: int, targets: list[int], limit: D | None, walk: list[int]
+) -> None:
+    rules = Rules(fill_limit=limit)
+    state = submit(holding("50"), _linked("stop", stop, stop_price="95"), market("100", rules))
+    for place, size in enumerate(targets):
+        target = _linked("limit", size, limit_price=str(110 + 10 * place))
+        state = submit(state, target, market("100", rules))
+    for second, last in enumerate(walk, start=1):
+        state = venue.advance(state, market(str(last), rules, second))
+        filled = sum(order.filled for order in state.orders)
+        left = max(stop, sum(targets)) - filled
+        assert left >= 0
+        assert state.orders[0].remaining <= left
+        assert sum(order.remaining for order in state.orders[1:]) <= left
+
+
+def _linked(kind: str, quantity: int, **price: str) -> OrderRequest:
+    return request("sell", str(quantity), kind, link="x", **price)

@@ -45,7 +45,8 @@ class PaperAccountForm(PageForm):
         ),
         Group(
             "Prices and fills",
-            "Where prices come from and how kind the market is. Synthetic prices move without any network and are said to be so wherever they are shown.",
+            "Where prices come from, and how kind the market is. Every page that shows synthetic "
+            "prices says so.",
             ("price_source", "fee_percent", "slippage_percent", "fill_limit"),
         ),
         Group("Rules", "", ("leverage", "sizing_capital", "allow_short", "fractional")),

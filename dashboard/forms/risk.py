@@ -97,7 +97,7 @@ class RiskProfileForm(PageForm):
         ),
         Group(
             "Order and position",
-            "Empty is not limited. A live account needs a most for the order value and one for the position.",
+            "Empty is not limited. A live account needs one for orders and one for positions.",
             (
                 "min_order_value",
                 "max_order_value",

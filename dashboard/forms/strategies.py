@@ -1,4 +1,4 @@
-"""Forms of strategies, their webhooks and subscriptions. Fields as CONTRACT section 8 names them."""
+"""Forms of strategies, their webhooks and subscriptions."""
 
 from typing import Any, ClassVar
 

@@ -8,7 +8,7 @@ from django import template
 from django.forms import BoundField, CheckboxInput
 from django.http import HttpRequest
 from django.template.context import RequestContext
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard import navigation, selectors, wording
@@ -49,6 +49,14 @@ def said(value: Any) -> str:
 @register.filter
 def lookup(table: dict[str, Any], key: str) -> Any:
     return table.get(key)
+
+
+@register.filter
+def breakable(code: str) -> SafeString:
+    """A code in capitals that may break after its underscores, on a phone."""
+    return format_html_join(
+        format_html("{}<wbr>", "_"), "{}", ((part,) for part in code.split("_"))
+    )
 
 
 @register.filter

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from risk.engine import evaluate_entry
 from risk.sizing import SizingRequest, SizingRules
-from risk.types import Check, EntryPlan, Snapshot
+from risk.types import Check, EntryPlan, Limits, Snapshot, Terms
 from tradehub.core.words import OrderSide
 
 NOW = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
@@ -61,3 +62,20 @@ def only(checks: tuple[Check, ...], code: str) -> Check | None:
     found = [check for check in checks if check.code == code]
     assert len(found) < 2
     return found[0] if found else None
+
+
+def check_of(
+    code: str,
+    *,
+    plan: dict[str, Any] | None = None,
+    now: dict[str, Any] | None = None,
+    limits: dict[str, Any] | None = None,
+    terms: dict[str, Any] | None = None,
+) -> Check | None:
+    checks = evaluate_entry(
+        make_plan(**(plan or {})),
+        make_snapshot(**(now or {})),
+        Limits(**(limits or {})),
+        Terms(**(terms or {})),
+    )
+    return only(checks, code)

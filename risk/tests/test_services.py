@@ -28,7 +28,7 @@ def make_profile(owner: User, now: datetime, **values: Any) -> RiskProfile:
 
 def last_entry() -> AuditEntry:
     found = AuditEntry.objects.order_by("-id").first()
-    assert found is not None
+    assert isinstance(found, AuditEntry)
     return found
 
 
@@ -227,9 +227,7 @@ def test_states_of_one_account_and_strategy_in_one_query(
     services.reduce(**switch(Scope.SITE, "", None, operator, now))
     services.halt(**switch(Scope.USER, str(bob.pk), bob, bob, now))
     services.halt(**switch(Scope.STRATEGY, "str_2", alice, alice, now))
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         found = selectors.states_for(owner_id=alice.pk, account_id="acc_1", strategy_id="str_1")
     assert len(queries) == 1
     assert found.states == (

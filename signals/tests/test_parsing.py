@@ -509,6 +509,7 @@ def test_an_id_makes_the_key_with_symbol_verb_and_side() -> None:
     others = [keyed(ticker="MSFT"), keyed(action="close"), keyed(action="sell"), keyed(alert_id=8)]
     assert len({key, *(each[0] for each in others)}) == 5
     assert keyed(alert_id=None)[0] is None
+    assert keyed(action="enter_long")[0] == key != keyed(action="close_long")[0]
     assert len(body_key(b"x")) <= 80
 
 

@@ -159,6 +159,8 @@ def test_what_is_no_secret_is_shown() -> None:
 
     assert mask_secrets(body.encode()) == body.replace('"",', '"***",')
     assert mask_secrets(b'{"api_key":"a\\"b","x":1}') == '{"api_key":"***","x":1}'
+    inside = json.dumps({"message": json.dumps({"secret": 'a"b', "ticker": 1})})
+    assert '\\"ticker\\": 1' in mask_secrets(inside.encode())
     assert mask_secrets(b"code=12;ticker=AAPL") == "code=***;ticker=AAPL"
 
 

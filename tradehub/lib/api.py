@@ -147,9 +147,11 @@ class OwnedViewSet(viewsets.GenericViewSet[Any]):
     parser_classes = [DecimalJSONParser]
     lookup_value_regex = ID_PATTERN
     required_scopes: Mapping[str, str] = {}
+    owner_field = "owner"
+    """Where a row names its owner; `account__owner` where it is its parent's."""
 
     def get_queryset(self) -> models.QuerySet[Any]:
         found = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return found.none()
-        return found.filter(owner=self.request.user)
+        return found.filter(**{self.owner_field: self.request.user})

@@ -28,7 +28,11 @@ def _connect(redis_url: str, timeout: float) -> socket.socket:
     if parts.scheme == "unix":
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(timeout)
-        connection.connect(parts.path)
+        try:
+            connection.connect(parts.path)
+        except OSError:
+            connection.close()
+            raise
         return connection
     host = parts.hostname or "localhost"
     connection = socket.create_connection((host, parts.port or 6379), timeout)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from tradehub.supervisor.plan import Setup, Wanted, children
+from tradehub.supervisor.plan import METRICS, Setup, Wanted, children
 from tradehub.supervisor.sockets import PortTaken, listen
 from tradehub.supervisor.supervise import Supervisor
 
@@ -65,6 +65,7 @@ def _up(flags: argparse.Namespace) -> int:
         welcome = _migrate(preparation)
         url = f"http://{host}:{port}"
         _prepare_redis_folder(setup)
+        _empty_metrics_folder(setup)
         wanted = Wanted(flags.web, flags.workers, not flags.no_stream)
         planned = children(setup, wanted, listener.fileno())
         if welcome:
@@ -138,6 +139,14 @@ def _prepare_redis_folder(setup: Setup) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
         raise CannotStart(f"TradeHub can't start: {folder} belongs to somebody else.")
+
+
+def _empty_metrics_folder(setup: Setup) -> None:
+    """Numbers of processes that ended: a counter that starts anew is what Prometheus expects."""
+    folder = setup.home / METRICS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink()
 
 
 def _print_welcome(base: str, path: str) -> None:

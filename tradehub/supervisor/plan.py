@@ -17,6 +17,8 @@ LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "PYTHONUNBU
 # Celery would run every system check, which loads every page.
 WORKER = {"TRADEHUB_ROLE": "worker", "CELERY_SKIP_CHECKS": "1"}
 STREAM = {"TRADEHUB_ROLE": "stream"}
+METRICS = "metrics"
+"""The folder of the numbers for /metrics, in the home; emptied at every start."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,12 @@ class Wanted:
 
 def children(setup: Setup, wanted: Wanted, descriptor: int) -> list[Child]:
     """In the order in which they start; they end in the reverse order."""
-    environment = {**LEAN, "DJANGO_SETTINGS_MODULE": "tradehub.settings"}
+    environment = {
+        **LEAN,
+        "DJANGO_SETTINGS_MODULE": "tradehub.settings",
+        # Where they count for /metrics, so that any of them can tell the sum.
+        "PROMETHEUS_MULTIPROC_DIR": str(setup.home / METRICS),
+    }
     planned: list[Child] = []
     if setup.redis_embedded:
         planned.append(Child("redis", redis_command(setup), LEAN))
@@ -58,7 +65,9 @@ def children(setup: Setup, wanted: Wanted, descriptor: int) -> list[Child]:
     ]
     planned.append(Child("beat", _celery("beat", "--pidfile="), environment))
     if wanted.stream:
-        planned.append(Child("stream", [sys.executable, "manage.py", "stream"], environment | STREAM))
+        planned.append(
+            Child("stream", [sys.executable, "manage.py", "stream"], environment | STREAM)
+        )
     return planned
 
 

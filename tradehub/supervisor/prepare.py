@@ -67,6 +67,8 @@ def _migrate_and_invite() -> str | None:
         raise NotReady(
             f"front-end assets are missing ({missing[0]}). Run `manage.py assets` or `make assets`."
         )
+    # Without a pool, which would try for 10 s and then not say why.
+    settings.DATABASES["default"].get("OPTIONS", {}).pop("pool", None)
     django.setup()
     try:
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+
 from accounts.models import User
 from brokers.models import BrokerAccount
 from brokers.services import create_account
@@ -15,7 +16,6 @@ from signals.ingest import Arrival, store_batch
 from signals.models import Strategy, Subscription, WebhookToken
 from signals.parsing import ParsedAlert, ParseProblem, parse_alert
 from signals.routes import Route, bump_route_version, routes
-
 from tradehub.lib.ids import new_id
 from tradehub.lib.tokens import WEBHOOK, Token, new_token
 

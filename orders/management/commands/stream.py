@@ -22,6 +22,7 @@ EVERY_SECONDS = 1.0
 
 class Command(BaseCommand):
     help = "Follow venues and prices, and tell open pages."
+    requires_system_checks = []  # it serves no pages; `up` has run the checks
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

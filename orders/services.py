@@ -1,0 +1,276 @@
+"""What people ask of orders and positions: place, cancel, close, halt, flatten.
+
+Nothing here talks to a venue: each writes rows into the account's lane, in one transaction with its
+audit entry, and rings. A manual order goes the way of an alert, through the same decision and the
+same risk rules. Exits and cancels are never refused for a limit (I7).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Unpack
+
+from accounts import audit
+from accounts.models import User
+from brokers.models import BrokerAccount
+from orders.doorbell import ring_on_commit
+from orders.lifecycle import ENDED, WORKING
+from orders.manual import manual_intent
+from orders.models import LaneItem, Order, Position
+from orders.protecting import queue_close
+from orders.terms import Terms, manual_terms
+from risk import services as risk
+from risk.models import RiskProfile, TradingState
+from risk.selectors import risk_profile_for, risk_profiles_for
+from tradehub.core.errors import BadInput, Conflict
+from tradehub.core.words import OrderRole, OrderSource, Scope
+from tradehub.lib.db import in_write_transaction
+
+TermsSource = Callable[[User, str, str], Terms | None]
+"""(owner, strategy id, account id) -> the terms under which the strategy trades there now."""
+
+_terms_sources: list[TermsSource] = []
+_WORKING = [each.value for each in WORKING]
+
+
+def install_terms_source(source: TermsSource) -> None:
+    """`signals` sits above and knows strategies; it installs how to find their terms."""
+    _terms_sources.append(source)
+
+
+# ---- orders ----
+
+
+def place_manual_order(
+    *,
+    owner: User,
+    account: BrokerAccount,
+    fields: Mapping[str, Any],
+    now: datetime,
+    actor: User,
+    source: OrderSource = OrderSource.MANUAL,
+    ip: str = "",
+) -> LaneItem:
+    """Queue a decision; `orders.selectors.request_result` tells what became of it.
+
+    `fields`: symbol, side (buy, sell), quantity or notional, and, if wanted, order_type,
+    limit_price, stop_price, time_in_force, stop_loss, take_profit, strategy, risk_profile."""
+    intent = manual_intent(fields)
+    terms = manual_terms(_terms(owner, account, fields), source)
+
+    def work() -> LaneItem:
+        item = LaneItem.objects.create(
+            account=account,
+            kind=LaneItem.Kind.DECIDE.value,
+            intents=[intent.to_json()],
+            terms=terms.to_json(),
+            due_at=now,
+            created_at=now,
+        )
+        asked = {"item": item.pk, "intent": intent.to_json(), "strategy": terms.strategy}
+        audit.record(
+            owner=owner,
+            actor=actor,
+            action="order.asked",
+            target=account,
+            data=asked,
+            now=now,
+            ip=ip,
+        )
+        ring_on_commit([account.pk])
+        return item
+
+    return in_write_transaction(work)
+
+
+def cancel_order(*, order: Order, actor: User, now: datetime, ip: str = "") -> LaneItem:
+    """Queue a cancel; asking twice is one cancel. Raises Conflict for an order that has ended."""
+
+    def work() -> LaneItem:
+        status = Order.objects.values_list("status", flat=True).get(pk=order.pk)
+        if status in ENDED:
+            raise Conflict(f"The order is {status} already: there is nothing to cancel.")
+        return _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
+
+    item = in_write_transaction(work)
+    _audit(order, "order.cancel_asked", {"symbol": order.symbol}, actor, now, ip)
+    return item
+
+
+def refresh_order(*, order: Order) -> Order:
+    """Ask the venue about it now; the order as it is afterwards. Talks to the venue."""
+    from orders.syncing import sync_account  # it carries the adapters' registry
+
+    sync_account(order.account)
+    return Order.objects.get(pk=order.pk)
+
+
+# ---- positions ----
+
+
+def close_position(*, position: Position, actor: User, now: datetime, ip: str = "") -> LaneItem:
+    """Queue an exit of the whole position at the market; asking twice is one exit."""
+
+    def work() -> LaneItem:
+        fresh = Position.objects.get(pk=position.pk)
+        if not fresh.is_open:
+            raise Conflict(f"The position in {fresh.symbol} is flat already.", code="ALREADY_FLAT")
+        item = _queue_close(fresh, OrderSource.MANUAL, now)
+        _audit(fresh, "position.close_asked", {"symbol": fresh.symbol}, actor, now, ip)
+        ring_on_commit([fresh.account_id])
+        return item
+
+    return in_write_transaction(work)
+
+
+# ---- trading states ----
+
+
+def halt_trading(**switch: Unpack[risk.Switch]) -> TradingState:
+    """No entries from now on, and working entries are cancelled; exits pass."""
+
+    def work() -> TradingState:
+        state = risk.halt(**switch)
+        _apply(switch["scope"], state.scope_id, switch["now"])
+        return state
+
+    return in_write_transaction(work)
+
+
+def apply_halt(
+    *, account_ids: Iterable[str], now: datetime, strategy_id: str | None = None
+) -> list[LaneItem]:
+    """Have working entries of these accounts (of one strategy, if named) cancelled."""
+    accounts = sorted(set(account_ids))
+
+    def work() -> list[LaneItem]:
+        ring_on_commit(accounts)
+        kind = LaneItem.Kind.HALT
+        return [_queue_once(each, kind, strategy_id or "", now) for each in accounts]
+
+    return in_write_transaction(work)
+
+
+def emergency_stop(
+    *, owner: User, reason: str, actor: User, now: datetime, ip: str = ""
+) -> dict[str, Any]:
+    """Halt the user's trading, cancel all that works, close all that is held; what was asked."""
+
+    def work() -> dict[str, Any]:
+        state = halt_trading(
+            scope=Scope.USER,
+            scope_id=str(owner.pk),
+            reason=reason,
+            owner=owner,
+            actor=actor,
+            now=now,
+            ip=ip,
+        )
+        # A child is left to the exit, which cancels it first: until then it protects.
+        orders = Order.objects.filter(owner=owner, status__in=_WORKING, parent__isnull=True)
+        for order in orders.order_by("id"):
+            _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
+        positions = Position.objects.filter(owner=owner, is_open=True).order_by("id")
+        closed = [_queue_close(each, OrderSource.MANUAL, now).subject for each in positions]
+        accounts = BrokerAccount.objects.filter(owner=owner).values_list("pk", flat=True)
+        ring_on_commit(list(accounts))
+        asked = {"cancelling": [each.pk for each in orders], "closing": closed}
+        audit.record(
+            owner=owner,
+            actor=actor,
+            action="emergency_stop",
+            target=state,
+            data=asked,
+            now=now,
+            ip=ip,
+        )
+        return asked
+
+    return in_write_transaction(work)
+
+
+# ---- parts ----
+
+
+def _apply(scope: Scope, scope_id: str, now: datetime) -> None:
+    """To the accounts of the scope that have a working entry."""
+    entries = Order.objects.filter(status__in=_WORKING, role=OrderRole.ENTRY.value)
+    match Scope(scope):
+        case Scope.USER:
+            entries = entries.filter(owner_id=scope_id)
+        case Scope.ACCOUNT:
+            entries = entries.filter(account_id=scope_id)
+        case Scope.STRATEGY:
+            entries = entries.filter(strategy_id=scope_id)
+    accounts = entries.values_list("account_id", flat=True).distinct().order_by("account_id")
+    strategy = scope_id if scope is Scope.STRATEGY else None
+    apply_halt(account_ids=accounts, now=now, strategy_id=strategy)
+
+
+def _queue_once(account_id: str, kind: LaneItem.Kind, subject: str, now: datetime) -> LaneItem:
+    ring_on_commit([account_id])
+    waiting = LaneItem.objects.filter(
+        account_id=account_id,
+        kind=kind.value,
+        subject=subject,
+        status=LaneItem.Status.QUEUED.value,
+    ).first()
+    return waiting or LaneItem.objects.create(
+        account_id=account_id, kind=kind.value, subject=subject, due_at=now, created_at=now
+    )
+
+
+def _queue_close(position: Position, source: OrderSource, now: datetime) -> LaneItem:
+    waiting = LaneItem.objects.filter(
+        account_id=position.account_id,
+        kind=LaneItem.Kind.DECIDE.value,
+        subject=position.pk,
+        status=LaneItem.Status.QUEUED.value,
+    ).first()
+    return waiting or queue_close(position, terms=_terms_of(position), source=source, now=now)
+
+
+def _terms_of(position: Position) -> Terms:
+    """An exit needs no limit, only whose it is: the subscription's terms, else plain ones."""
+    terms = None
+    if position.strategy_id is not None:
+        terms = _subscribed(position.owner, position.strategy_id, position.account_id)
+    if terms is not None:
+        return terms
+    profile = RiskProfile.objects.filter(owner_id=position.owner_id).order_by("-id").first()
+    return Terms(position.strategy_id, None if profile is None else profile.pk)
+
+
+def _terms(owner: User, account: BrokerAccount, fields: Mapping[str, Any]) -> Terms:
+    """Of the strategy on that account, else plain ones under the risk profile that is given."""
+    strategy = fields.get("strategy")
+    if strategy:
+        terms = _subscribed(owner, strategy, account.pk)
+        if terms is None:
+            text = "This strategy doesn't trade on that account. Subscribe it there first."
+            raise BadInput(text, pointer="/strategy")
+        return terms
+    if fields.get("risk_profile"):
+        return Terms(None, risk_profile_for(owner, fields["risk_profile"]).pk)
+    profiles = list(risk_profiles_for(owner)[:2])
+    if len(profiles) != 1:
+        text = "Say which risk profile the order is under: no order goes without limits."
+        raise BadInput(text, code="MISSING_FIELD", pointer="/risk_profile")
+    return Terms(None, profiles[0].pk)
+
+
+def _subscribed(owner: User, strategy_id: str, account_id: str) -> Terms | None:
+    found = (source(owner, strategy_id, account_id) for source in _terms_sources)
+    return next((terms for terms in found if terms is not None), None)
+
+
+def _audit(
+    target: Order | Position,
+    action: str,
+    data: Mapping[str, Any],
+    actor: User,
+    now: datetime,
+    ip: str,
+) -> None:
+    audit.record(
+        owner=target.owner, actor=actor, action=action, target=target, data=data, now=now, ip=ip
+    )
