@@ -11,23 +11,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Prefetch, Q, QuerySet, TextField
-from django.db.models.functions import Cast
-from orders.selectors import (
-    AccountSummary,
-    PositionView,
-    account_summaries,
-    positions_with_marks,
-)
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from accounts.models import User
 from brokers.models import BrokerAccount
 from dashboard import wording
 from orders.lifecycle import WORKING
 from orders.models import Decision, Fill, Order, Position
+from orders.selectors import (
+    AccountSummary,
+    PositionView,
+    account_summaries,
+    positions_with_marks,
+)
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profiles_for
 from signals.models import Signal, Strategy, Subscription, WebhookToken
+from signals.selectors import signals_of_symbol
 from tradehub.core.errors import NotFound
 from tradehub.core.money import ZERO
 from tradehub.core.symbols import BadSymbol, parse_symbol
@@ -85,9 +85,8 @@ def shell_for(user: User) -> Shell:
         Q(scope=Scope.SITE.value) | Q(scope=Scope.USER.value, scope_id=str(user.pk))
     ).exclude(state=TradingStateName.ACTIVE.value)
     unprotected = Position.objects.filter(owner=user, is_open=True, protected=False)
-    return Shell(
-        dict(environments), synthetic, list(stops), list(unprotected.select_related("account")[:5])
-    )
+    alarms = list(unprotected.select_related("account").order_by("id")[:5])
+    return Shell(dict(environments), synthetic, list(stops), alarms)
 
 
 def states_for(user: User, scope: Scope, ids: Iterable[str]) -> dict[str, TradingState]:
@@ -253,19 +252,8 @@ def signals_for(
     if strategy:
         rows = rows.filter(strategy_id=strategy)
     if symbol:
-        rows = _of_symbol(rows, symbol)
+        rows = signals_of_symbol(rows, symbol)
     return rows
-
-
-def _of_symbol(rows: QuerySet[Signal], symbol: str) -> QuerySet[Signal]:
-    try:
-        name = parse_symbol(symbol).name
-    except BadSymbol:
-        return rows.none()
-    # As text on both engines: a JSON path would differ between them.
-    return rows.alias(text=Cast("intents", TextField())).filter(
-        text__contains=f'"symbol": "{name}"'
-    )
 
 
 def signal_row(signal: Signal) -> SignalRow:

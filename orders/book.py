@@ -59,6 +59,17 @@ class Book:
     def entries(self) -> list[Working]:
         return [each for each in self.working if each.role is OrderRole.ENTRY]
 
+    def net_of_others(self, symbol: str, strategy: str | None) -> Decimal:
+        """What other strategies hold and are about to enter of the symbol, signed."""
+        net = ZERO
+        for (held_symbol, owner), each in self.held.items():
+            if held_symbol == symbol and owner != strategy:
+                net += each.quantity
+        for entry in self.entries():
+            if entry.symbol == symbol and entry.strategy != strategy:
+                net += entry.side.sign * entry.remaining
+        return net
+
     def symbols_held(self, strategy: str | None) -> list[str]:
         """What the strategy holds or is about to, in a stable order."""
         held = {

@@ -19,7 +19,7 @@ from risk.selectors import StatesNow, day_start_of, limits_of, sizing_rules_of, 
 from risk.sizing import SizingRules
 from risk.types import Direction, Limits, Snapshot
 from risk.types import Terms as StrategyTerms
-from tradehub.core.money import EXACT
+from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import Environment, OrderRole, OrderSide, OrderStatus
 
 
@@ -80,7 +80,7 @@ def read_facts(
     item: LaneItem, account: BrokerAccount, terms: Terms, market: Market, *, now: datetime
 ) -> Facts:
     """Inside the decision's transaction."""
-    profile = RiskProfile.objects.get(pk=terms.risk_profile)
+    profile = RiskProfile.objects.filter(pk=terms.risk_profile).first() or _no_profile(account)
     day_start = day_start_of(profile, now=now)
     equity = None if market.account is None else market.account.equity
     start_equity = _equity_at(account, day_start, equity)
@@ -105,6 +105,11 @@ def read_facts(
         shorts=market.capabilities.shorts,
         received_at=item.created_at,
     )
+
+
+def _no_profile(account: BrokerAccount) -> RiskProfile:
+    """Its profile is gone: exits pass as ever, and no entry has room."""
+    return RiskProfile(owner_id=account.owner_id, max_order_value=ZERO)
 
 
 def read_book(account: BrokerAccount, market: Market) -> Book:

@@ -126,7 +126,7 @@ def _add(intent: Intent, terms: Terms, now: Standing) -> Plan:
 def _exit(intent: Intent, now: Standing, wanted: Decimal | None) -> Plan:
     """`intent.side` is the side being closed; a sized exit never crosses zero."""
     other_side = PositionSide.SHORT if now.held > 0 else PositionSide.LONG
-    entries = "entries" if now.working else "none"
+    entries: Cancel = "entries" if now.working else "none"
     if not now.held or intent.side is other_side:
         # A working entry would open what the user just asked to be out of.
         return Plan(cancel="entries") if now.working else Plan(nothing="ALREADY_FLAT")

@@ -58,7 +58,8 @@ def _protection_json(
     if not protection:
         return None
     asked_now = order.role == OrderRole.ENTRY and order.protection is not None
-    entry = order.pk if asked_now else position.protection["entry"]
+    before = position.protection or {}
+    entry = order.pk if asked_now else before["entry"]
     return protection.to_json() | {"entry": entry}
 
 

@@ -75,7 +75,8 @@ def propose_entry(
     )
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
-    return Proposal(plan, snapshot, request, _refusal(intent, instrument, market))
+    refusal = _refusal(intent, instrument, market) or _against_others(intent, leg, terms, facts)
+    return Proposal(plan, snapshot, request, refusal)
 
 
 def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | None:
@@ -131,6 +132,14 @@ def _protection(intent: Intent, side: OrderSide, price: Decimal | None) -> Prote
     if price is None:
         return Protection()
     return resolve_protection(side, price, intent.stop_loss, intent.take_profits)
+
+
+def _against_others(intent: Intent, leg: EntryLeg, terms: Terms, facts: Facts) -> str | None:
+    """A venue nets an account's positions: a long of one strategy and a short of another would
+    eat each other, and neither could be closed as what it is."""
+    assert intent.symbol is not None
+    net = facts.book.net_of_others(intent.symbol, terms.strategy)
+    return "OPPOSITE_HELD" if net * leg.side.sign < 0 else None
 
 
 def _refusal(intent: Intent, instrument: Instrument | None, market: Market) -> str | None:

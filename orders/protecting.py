@@ -79,7 +79,7 @@ def _write_children(desk: Desk, position_id: str) -> list[str]:
 
 
 def _create_child(position: Position, child: NewChild, now: datetime) -> Order:
-    entry = Order.objects.get(pk=position.protection["entry"])
+    entry = Order.objects.get(pk=_entry_of(position))
     number = entry.children.filter(role=child.role.value).count() + 1
     leg = f"{entry.leg}.{child.role.value}.{number}"
     origin = entry.signal_id or f"order:{entry.pk}"
@@ -134,7 +134,7 @@ def _judge(desk: Desk, position_id: str) -> None:
 
 def _close_if_asked(position: Position, now: datetime) -> None:
     """`on_unprotected` of the risk profile under which the entry was decided."""
-    entry = Order.objects.select_related("decision__item").get(pk=position.protection["entry"])
+    entry = Order.objects.select_related("decision__item").get(pk=_entry_of(position))
     if entry.decision is None:
         return
     terms = Terms.from_json(entry.decision.item.terms)
@@ -163,6 +163,12 @@ def queue_close(
         due_at=now,
         created_at=now,
     )
+
+
+def _entry_of(position: Position) -> str:
+    """Id of the entry that asked for the protection."""
+    assert position.protection is not None
+    return str(position.protection["entry"])
 
 
 def _children(position_id: str) -> QuerySet[Order]:

@@ -100,7 +100,7 @@ def record_report(account_id: str, order_id: str, report: OrderReport, *, now: d
     for fill in report.fills:
         _record_fill(order, fill, report.venue_order_id, now)
     status = OrderStatus(order.status)
-    venue = {"venue_order_id": report.venue_order_id}
+    venue: dict[str, Any] = {"venue_order_id": report.venue_order_id}
     if report.status is ReportStatus.OPEN and status in (
         OrderStatus.SENDING,
         OrderStatus.UNCONFIRMED,
@@ -109,7 +109,7 @@ def record_report(account_id: str, order_id: str, report: OrderReport, *, now: d
     elif report.status in _ENDINGS and status not in ENDED:
         event = _ENDINGS[report.status]
         data = {"venue_code": report.code, "text": report.text}
-        reason = {
+        reason: dict[str, Any] = {
             "reason": "VENUE_REJECTED" if event is E.REJECT else "",
             "reason_text": " ".join(filter(None, (report.code, report.text)))[:300],
         }

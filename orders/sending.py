@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -192,7 +193,7 @@ def _record(desk: Desk, order: Order, report: OrderReport) -> Order:
     return in_write_transaction(record)
 
 
-def _event(desk: Desk, order: Order, event: E, key: str, error: Exception, **changes: str) -> Order:
+def _event(desk: Desk, order: Order, event: E, key: str, error: Exception, **changes: Any) -> Order:
     data = {"error": type(error).__name__}
     if isinstance(error, BrokerError):
         data |= {"venue_code": error.venue_code or "", "text": error.text}

@@ -14,10 +14,11 @@ from accounts.models import User
 from brokers.models import BrokerAccount
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import ENDED, WORKING
-from orders.manual import manual_intent
+from orders.manual import manual_intent, manual_terms
 from orders.models import LaneItem, Order, Position
 from orders.protecting import queue_close
-from orders.terms import Terms, manual_terms
+from orders.syncing import sync_account
+from orders.terms import Terms
 from risk import services as risk
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profile_for, risk_profiles_for
@@ -89,17 +90,14 @@ def cancel_order(*, order: Order, actor: User, now: datetime, ip: str = "") -> L
         status = Order.objects.values_list("status", flat=True).get(pk=order.pk)
         if status in ENDED:
             raise Conflict(f"The order is {status} already: there is nothing to cancel.")
+        _audit(order, "order.cancel_asked", {"symbol": order.symbol}, actor, now, ip)
         return _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
 
-    item = in_write_transaction(work)
-    _audit(order, "order.cancel_asked", {"symbol": order.symbol}, actor, now, ip)
-    return item
+    return in_write_transaction(work)
 
 
 def refresh_order(*, order: Order) -> Order:
     """Ask the venue about it now; the order as it is afterwards. Talks to the venue."""
-    from orders.syncing import sync_account  # it carries the adapters' registry
-
     sync_account(order.account)
     return Order.objects.get(pk=order.pk)
 
@@ -196,7 +194,7 @@ def _apply(scope: Scope, scope_id: str, now: datetime) -> None:
     entries = Order.objects.filter(status__in=_WORKING, role=OrderRole.ENTRY.value)
     match Scope(scope):
         case Scope.USER:
-            entries = entries.filter(owner_id=scope_id)
+            entries = entries.filter(owner_id=int(scope_id))
         case Scope.ACCOUNT:
             entries = entries.filter(account_id=scope_id)
         case Scope.STRATEGY:

@@ -7,6 +7,7 @@ side by side, and one that hangs keeps only its own place.
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 from django.db import Error, close_old_connections
@@ -41,7 +42,7 @@ class Sweeper:
         """Hand every lane with something due to the pool; how many."""
         due = [each for each in lanes_with_work(now=utc_now()) if self._take(each)]
         for account_id in due:
-            self._pool.submit(_with_connection, lambda each=account_id: self._drain(each))
+            self._pool.submit(_with_connection, partial(self._drain, account_id))
         return len(due)
 
     def _run(self) -> None:

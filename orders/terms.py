@@ -13,6 +13,9 @@ from tradehub.core.intent import Intent, Size, StopLoss, TakeProfit
 from tradehub.core.money import ONE, plain, plain_or_none
 from tradehub.core.words import OrderSource, OrderType, SubscriptionMode, TimeInForce
 
+OnOpposite = Literal["close", "reverse", "ignore"]
+FlipQuantity = Literal["new", "old_plus_new"]
+
 OVERRIDABLE = (
     "order_type",
     "limit_price",
@@ -40,9 +43,9 @@ class Terms:
     default_time_in_force: TimeInForce = TimeInForce.DAY
     default_stop_loss_percent: Decimal | None = None
     default_take_profit_percent: Decimal | None = None
-    on_opposite: Literal["close", "reverse", "ignore"] = "close"
+    on_opposite: OnOpposite = "close"
     max_adds: int = 0
-    flip_quantity: Literal["new", "old_plus_new"] = "new"
+    flip_quantity: FlipQuantity = "new"
     overrides: frozenset[str] = DEFAULT_OVERRIDES
     multiplier: Decimal = ONE
     mode: SubscriptionMode = SubscriptionMode.AUTO

@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orders.terms import DEFAULT_OVERRIDES, Terms
+from orders.terms import DEFAULT_OVERRIDES, FlipQuantity, OnOpposite, Terms
 from signals.models import RouteVersion, Strategy, Subscription, WebhookToken
 from tradehub.core.words import OrderSource, OrderType, SubscriptionMode, TimeInForce
 from tradehub.lib.crypto import open_sealed
@@ -167,9 +167,9 @@ def frozen_terms(strategy: Strategy, subscription: Subscription) -> Terms:
         default_time_in_force=TimeInForce(strategy.default_time_in_force),
         default_stop_loss_percent=strategy.default_stop_loss_percent,
         default_take_profit_percent=strategy.default_take_profit_percent,
-        on_opposite=strategy.on_opposite,
+        on_opposite=cast(OnOpposite, strategy.on_opposite),
         max_adds=strategy.max_adds,
-        flip_quantity=strategy.flip_quantity,
+        flip_quantity=cast(FlipQuantity, strategy.flip_quantity),
         overrides=DEFAULT_OVERRIDES if overrides is None else frozenset(overrides),
         multiplier=subscription.multiplier,
         mode=SubscriptionMode(subscription.mode),

@@ -268,7 +268,10 @@ async def _store(arrival: Arrival) -> None:
         if not stored.done():
             stored.set_result(None)
 
-    arrival.done = lambda: loop.call_soon_threadsafe(wake)
+    def done() -> None:
+        loop.call_soon_threadsafe(wake)
+
+    arrival.done = done
     if not writer.put(arrival):
         raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
     await stored

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import redis
@@ -50,9 +51,8 @@ class Postgres:
     def __init__(self, binaries: Path) -> None:
         self.binaries = binaries
         self.user = _unprivileged_user() if os.geteuid() == 0 else None
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="tradehub-pg-", dir="/tmp")
-        )  # short, for its socket
+        # Not where TMPDIR says: the other user must reach it, and its socket's path be short.
+        self.folder = Path(tempfile.mkdtemp(prefix="tradehub-pg-", dir="/tmp"))
         self.data = self.folder / "data"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -130,7 +130,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(probe, failure: type[Exception], name: str, seconds: float = 20) -> None:
+def wait_for(
+    probe: Callable[[], object], failure: type[Exception], name: str, seconds: float = 20
+) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

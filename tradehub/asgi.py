@@ -6,6 +6,8 @@ times as much as storing an alert. Nothing of Django's runs on that path.
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
@@ -13,7 +15,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
 django_app = get_asgi_application()
 
 # Django must be set up before anything below is imported.
-from asgiref.typing import ASGI3Application, Scope  # noqa: E402
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
@@ -23,6 +24,8 @@ from signals.ingest import writer  # noqa: E402
 from signals.webhook import webhook_app  # noqa: E402
 from tradehub.body_limits import limit_bodies  # noqa: E402
 
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
 limit_bodies()
 
 
@@ -31,7 +34,7 @@ def store_what_waits() -> None:
     if "daphne.server" in sys.modules:
         from twisted.internet import reactor
 
-        reactor.addSystemEventTrigger("before", "shutdown", writer.close)
+        cast(Any, reactor).addSystemEventTrigger("before", "shutdown", writer.close)
 
 
 store_what_waits()
@@ -40,11 +43,11 @@ store_what_waits()
 class WebhookOrDjango:
     """`/webhook`, `/webhook/` and `/webhook/<anything>` go to the fast path."""
 
-    def __init__(self, webhook: ASGI3Application, others: ASGI3Application) -> None:
+    def __init__(self, webhook: Application, others: Application) -> None:
         self.webhook = webhook
         self.others = others
 
-    async def __call__(self, scope: Scope, receive, send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         path = scope["path"]
         fast = path == "/webhook" or path.startswith("/webhook/")
         await (self.webhook if fast else self.others)(scope, receive, send)

@@ -32,7 +32,7 @@ if not _is_beat:
 @celeryd_init.connect
 @beat_init.connect
 def wait_longer(**_: Any) -> None:
-    options = {"socket_timeout": 10, "socket_connect_timeout": 5}
+    options = {"socket_timeout": 10, "socket_connect_timeout": 5, "max_retries": None}
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **options}
 
 

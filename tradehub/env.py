@@ -8,6 +8,7 @@ counts as not set.
 import os
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -71,6 +72,17 @@ def choice(name: str, *, default: str, allowed: Sequence[str]) -> str:
 
 def names(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[str]:
+    """Addresses and networks, each such as 10.1.2.3 or 10.1.0.0/16."""
+    listed = names(name)
+    for each in listed:
+        try:
+            ip_network(each, strict=False)
+        except ValueError as error:
+            raise BadSetting(f"{name} has {each!r}, which is no address or network.") from error
+    return listed
 
 
 def address(name: str, *, schemes: Sequence[str], bare: bool = False) -> str:

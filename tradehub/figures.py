@@ -48,9 +48,10 @@ def work_now(*, now: datetime) -> WorkNow:
     )
     working = Order.objects.filter(status__in=[each.value for each in WORKING])
     counted = dict(
-        working.order_by().values_list("status").annotate(count=Count("pk")).values_list(
-            "status", "count"
-        )
+        working.order_by()
+        .values_list("status")
+        .annotate(count=Count("pk"))
+        .values_list("status", "count")
     )
     oldest = due["oldest"]
     return WorkNow(

@@ -41,7 +41,7 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
 
 
 def may_read(request: HttpRequest) -> bool:
-    """Behind a proxy that nobody told us of, everybody would come from loopback: then nobody may."""
+    """Nobody behind a proxy that we were not told of: all of them would come from loopback."""
     if request.headers.get("X-Forwarded-For") and not settings.TRUSTED_PROXY_COUNT:
         return False
     try:
@@ -66,9 +66,11 @@ class Now(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield _gauge(
-            "build_info", "What runs.", {(VERSION, platform.python_version(), connection.vendor): 1},
+            "build_info",
+            "What runs.",
+            {(VERSION, platform.python_version(), connection.vendor): 1},
             ["version", "python", "database"],
-        )  # fmt: skip
+        )
         yield _one(
             "ingest_waiting",
             "Alerts that wait for their commit, in the web process that answers this.",

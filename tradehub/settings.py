@@ -13,6 +13,7 @@ from tradehub import env
 from tradehub.keys import decode_key, hub_keys
 from tradehub.lib.logs import configure_structlog, logging_config
 from tradehub.redis_address import broker_url, embedded_url
+from tradehub.settings_ui import SPECTACULAR_SETTINGS, UNFOLD  # noqa: F401  # settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_env_file(BASE_DIR / env.text("ENV_FILE", ".env"))
@@ -57,8 +58,8 @@ ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or ([_public.hostname] if _public.hos
 ALLOWED_HOSTS = [*dict.fromkeys([*ALLOWED_HOSTS, "localhost", "127.0.0.1", "[::1]"])]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXY_COUNT", default=0, least=0, most=10)
-METRICS_ALLOWED = env.names("METRICS_ALLOWED")
-"""Addresses besides loopback that may read /metrics."""
+METRICS_ALLOWED = env.networks("METRICS_ALLOWED")
+"""Addresses and networks besides loopback that may read /metrics."""
 SIGN_UP = env.choice("SIGN_UP", default="closed", allowed=("closed", "open"))
 
 # --- Database
@@ -101,6 +102,7 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 0.2,
     "socket_connect_timeout": 0.2,
+    "max_retries": 0,
     "visibility_timeout": 120,
 }
 CELERY_TASK_PUBLISH_RETRY = False
@@ -302,17 +304,6 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "TradeHub",
-    "DESCRIPTION": "TradingView alerts become risk-checked orders at your own broker, once.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-}
 
 # --- Static files: served from where they lie, so nothing has to be collected
 
@@ -352,11 +343,3 @@ VENUE_URLS = {
         "ALPACA_DATA_STREAM_URL": _socket,
     }.items()
 }
-
-# TEMPORARY, while the apps are being written: the admin loads every template library.
-import importlib.util  # noqa: E402
-
-if not importlib.util.find_spec("orders.selectors") and ROLE == "all":
-    INSTALLED_APPS.remove("dashboard")
-if not importlib.util.find_spec("accounts.adapter"):
-    ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"

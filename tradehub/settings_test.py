@@ -9,7 +9,7 @@ from tradehub.settings import DATABASES, TRADEHUB_HOME
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS = {}
 if str(DATABASES["default"]["ENGINE"]).endswith("sqlite3"):
     # A file, since threads and a database in memory lock each other out without waiting.
     DATABASES["default"]["TEST"] = {"NAME": str(TRADEHUB_HOME / "test.sqlite3")}

@@ -104,8 +104,8 @@ class StrategyForm(PageForm):
         label="What an alert may set",
         choices=OVERRIDES,
         required=False,
-        widget=forms.SelectMultiple(attrs={"size": 9}),
-        help_text="The rest comes from here and from the risk profile. Hold Ctrl to pick several.",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The rest comes from here and from the risk profile.",
     )
 
     wide = frozenset({"name", "symbol_map", "signal_overrides"})

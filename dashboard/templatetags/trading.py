@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.forms import BoundField, CheckboxInput
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Select
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.utils.html import format_html, format_html_join
@@ -134,7 +134,16 @@ def order_tag(status: str) -> SafeString:
 @register.inclusion_tag("forms/field.html")
 def form_field(field: BoundField) -> dict[str, Any]:
     """One field of a form: label, control, help, errors, joined for assistive technology."""
-    return {"field": field, "is_check": isinstance(field.field.widget, CheckboxInput)}
+    match field.field.widget:
+        case CheckboxInput():
+            kind = "check"
+        case CheckboxSelectMultiple():
+            kind = "options"
+        case Select():
+            kind = "select"
+        case _:
+            kind = "text"
+    return {"field": field, "kind": kind}
 
 
 @register.inclusion_tag("forms/errors.html")

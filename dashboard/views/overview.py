@@ -94,7 +94,7 @@ def halt(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     return act(
         request,
-        lambda: risk_services.halt(
+        lambda: orders_services.halt_trading(
             scope=Scope.USER,
             scope_id=str(user.pk),
             reason=request.POST.get("reason", ""),

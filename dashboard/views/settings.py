@@ -9,11 +9,12 @@ from brokers import services as brokers_services
 from brokers.doctor import examine
 from brokers.models import BrokerAccount
 from brokers.options import read_paper_options
-from brokers.selectors import account_for
+from brokers.selectors import account_for, accounts_for
 from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
 from dashboard.views.base import act, signed_in, submit, user_of
+from orders.selectors import account_summary
 from risk import services as risk_services
 from risk.models import RiskProfile
 from risk.selectors import risk_profile_for
@@ -27,7 +28,7 @@ from tradehub.lib.clock import utc_now
 @require_GET
 def account_list(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    summaries = list(selectors.account_summaries(user))
+    summaries = [account_summary(each) for each in accounts_for(user)]
     states = selectors.states_for(user, Scope.ACCOUNT, [each.account.pk for each in summaries])
     context = {"summaries": summaries, "states": states}
     return render(request, "dashboard/accounts.html", context)
@@ -61,10 +62,9 @@ def account_create(request: HttpRequest) -> HttpResponse:
 def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
     user = user_of(request)
     account = account_for(user, account_id)
-    summary = next(each for each in selectors.account_summaries(user) if each.account == account)
     context = {
         "account": account,
-        "summary": summary,
+        "summary": account_summary(account),
         "positions": selectors.positions_for(user, account=account),
         "subscriptions": selectors.subscriptions_on(account),
     }

@@ -32,7 +32,7 @@ class IdField(models.CharField):
         name, path, args, kwargs = super().deconstruct()
         for given in ("primary_key", "max_length", "editable"):
             kwargs.pop(given, None)
-        return name, path, args, kwargs | {"prefix": self.prefix}
+        return name, path, list(args), kwargs | {"prefix": self.prefix}
 
 
 class MoneyField(models.Field):
@@ -73,7 +73,7 @@ class MoneyField(models.Field):
 
     def value_to_string(self, obj: models.Model) -> str:
         value = self.value_from_object(obj)
-        return "" if value is None else plain(value)
+        return "" if value is None else plain(to_decimal(value))
 
     def formfield(self, **kwargs: Any) -> Any:
         from django import forms

@@ -8,6 +8,7 @@ here. `up` and `/readyz` read it. Keys live for a minute; a lost one means silen
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import cast
 
 from django.conf import settings
 from redis import Redis
@@ -51,5 +52,6 @@ def canary_seen(queue: str, now: datetime) -> None:
 def read() -> Heartbeats:
     """Raises redis.RedisError when Redis doesn't answer."""
     keys = [BEAT_KEY, *(CANARY_KEY.format(queue=queue) for queue in QUEUES)]
-    found = [None if value is None else float(value) for value in redis_client().mget(keys)]
+    values = cast("list[bytes | None]", redis_client().mget(keys))
+    found = [None if value is None else float(value) for value in values]
     return Heartbeats(beat=found[0], canaries=dict(zip(QUEUES, found[1:], strict=True)))

@@ -22,9 +22,7 @@ webhook_ack_seconds = Histogram(
     registry=_own,
 )
 decisions = Counter("tradehub_decisions", "Decisions.", ["outcome"], registry=_own)
-denials = Counter(
-    "tradehub_denials", "Failed checks of denied decisions.", ["code"], registry=_own
-)
+denials = Counter("tradehub_denials", "Failed checks of denied decisions.", ["code"], registry=_own)
 orders = Counter(
     "tradehub_orders", "Orders that reached a status.", ["kind", "status"], registry=_own
 )

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tradehub.supervisor.plan import METRICS, Setup, Wanted, children
 from tradehub.supervisor.sockets import PortTaken, listen
@@ -97,17 +97,18 @@ def _migrate(preparation: subprocess.Popen[str]) -> str | None:
     preparation.stdin.flush()
     said = _next_line(preparation)
     preparation.communicate()
-    return said["welcome"]
+    welcome: str | None = said["welcome"]
+    return welcome
 
 
-def _next_line(preparation: subprocess.Popen[str]) -> dict:
+def _next_line(preparation: subprocess.Popen[str]) -> dict[str, Any]:
     assert preparation.stdout is not None
     line = preparation.stdout.readline()
     if not line:
         code = preparation.wait()
         # It has said why, unless it fell over something nobody foresaw.
         raise CannotStart("" if code == BROKEN else f"TradeHub can't start: code {code}.")
-    return json.loads(line)
+    return dict(json.loads(line))
 
 
 def _lock(home: Path) -> IO[str]:

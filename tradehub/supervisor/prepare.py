@@ -68,7 +68,9 @@ def _migrate_and_invite() -> str | None:
             f"front-end assets are missing ({missing[0]}). Run `manage.py assets` or `make assets`."
         )
     # Without a pool, which would try for 10 s and then not say why.
-    settings.DATABASES["default"].get("OPTIONS", {}).pop("pool", None)
+    options = settings.DATABASES["default"].get("OPTIONS")
+    if isinstance(options, dict):
+        options.pop("pool", None)
     django.setup()
     try:
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)

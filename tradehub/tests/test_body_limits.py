@@ -28,6 +28,7 @@ class FakeChannel:
 def receive(path: bytes, announced: int | None, *chunks: bytes) -> SimpleNamespace:
     request = SimpleNamespace(channel=FakeChannel(path), content=BytesIO())
     body_limits._got_length(request, announced)
+    request.content.close()  # a long one would be a file
     request.content = BytesIO()
     for chunk in chunks:
         body_limits._handle_content_chunk(request, chunk)

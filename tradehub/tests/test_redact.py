@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 from structlog.stdlib import ProcessorFormatter
@@ -46,7 +47,10 @@ def test_names_of_other_things(name: str) -> None:
 
 
 def test_nested_data_is_masked_and_the_original_is_left_alone() -> None:
-    data = {"alert": [{"passphrase": SECRET, "price": 1}], "path": f"/webhook/{SECRET}"}
+    data: dict[str, Any] = {
+        "alert": [{"passphrase": SECRET, "price": 1}],
+        "path": f"/webhook/{SECRET}",
+    }
     assert redact(data) == {
         "alert": [{"passphrase": MASK, "price": 1}],
         "path": f"/webhook/{MASK}",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,14 @@ class Hub:
         self.process = self.start(self.log)
 
     def start(self, log: Path, *flags: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port), *flags],
-            cwd=settings.BASE_DIR,
-            env=self.environment,
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", str(self.port), *flags],
+                cwd=settings.BASE_DIR,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
     def note(self) -> dict[str, Any]:
         try:
@@ -47,6 +49,9 @@ class Hub:
 
     def children(self) -> dict[str, int]:
         return {name: pid for name, pid in self.note().get("children", {}).items() if pid}
+
+    def has_another(self, name: str, pid: int) -> bool:
+        return self.children().get(name) not in (None, pid)
 
     def says(self, words: str) -> bool:
         return words in self.log.read_text()
@@ -93,7 +98,7 @@ def test_a_life_of_up(hub: Hub) -> None:
     # Whoever is killed comes back.
     for name, pid in first.items():
         os.kill(pid, signal.SIGKILL)
-        hub.until(lambda name=name, pid=pid: hub.children().get(name) not in (None, pid))
+        hub.until(partial(hub.has_another, name, pid))
     everybody = list(hub.children().values())
 
     begun = time.monotonic()

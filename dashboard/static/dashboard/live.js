@@ -61,8 +61,7 @@
       htmx.trigger(panel, "live-refresh");
     }, wait));
   };
-  const wants = (panel, frame) => !panel.dataset.liveId || panel.dataset.liveId === frame.id
-    || (frame.signal && panel.dataset.liveId === frame.signal);
+  const wants = (panel, frame) => !panel.dataset.liveId || panel.dataset.liveId === frame.id;
   const catchUp = () => panels().forEach(refresh);
 
   // ---- numbers in place ----
@@ -114,7 +113,9 @@
   const isOld = (frame) => {
     if (!frame.version) return false;
     const key = `${frame.type} ${frame.id}`;
-    if ((versions.get(key) ?? 0) >= frame.version) return true;
+    const seen = versions.get(key) ?? 0;
+    // A mark carries its position's version: many marks of one version are all new.
+    if (frame.type === "mark" ? seen > frame.version : seen >= frame.version) return true;
     versions.set(key, frame.version);
     if (versions.size > 5000) versions.clear();
     return false;

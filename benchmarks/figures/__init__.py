@@ -1,0 +1,1 @@
+"""One module a figure: `measure(bench)` yields results, each one JSON line."""
