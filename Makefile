@@ -44,11 +44,11 @@ fmt: $(VENV)/.dev ## format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(VENV)/.dev ## pin requirements*.txt from pyproject.toml, for the lowest Python we support
+lock: $(VENV)/.dev ## pin requirements*.txt from pyproject.toml (UPGRADE=--upgrade for newer ones)
 	$(PIN) pyproject.toml -o requirements.txt
 	$(PIN) pyproject.toml --group dev -o requirements-dev.txt
 
-PIN = $(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --upgrade
+PIN = $(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate $(UPGRADE)
 
 clean: ## remove what make made, never your data
 	rm -rf $(VENV) frontend/node_modules frontend/dist

@@ -75,7 +75,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         messages.success(request, f"Revoked: {len(keys)}.")
 
 
-class InvitationForm(forms.ModelForm[Invitation]):
+class InvitationForm(forms.ModelForm):
     """A link that makes one user, valid for some days."""
 
     days = forms.IntegerField(

@@ -1,9 +1,11 @@
 """The tests' private PostgreSQL, made durable: theirs acknowledges before the disk has it."""
 
+import signal
 import subprocess
 
 import psycopg
 
+from benchmarks.processes import die_with_parent
 from tests.servers import Postgres, wait_for
 
 
@@ -12,7 +14,7 @@ class DurablePostgres(Postgres):
         """Its own start makes the cluster; then the same again with PostgreSQL's own defaults."""
         address = super().start()
         assert self.process is not None
-        self.process.send_signal(2)  # fast shutdown
+        self.process.send_signal(signal.SIGINT)  # fast shutdown
         self.process.wait(15)
         port = address.rpartition(":")[2].partition("/")[0]
         options = {
@@ -29,6 +31,7 @@ class DurablePostgres(Postgres):
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={"LC_ALL": "C", "TZ": "UTC"},
+                preexec_fn=lambda: die_with_parent(signal.SIGINT),
             )
         wait_for(lambda: psycopg.connect(address).close(), psycopg.OperationalError, "PostgreSQL")
         return address

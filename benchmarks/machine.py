@@ -52,7 +52,11 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 
 def spread(values: Sequence[float], digits: int = 2) -> dict[str, float | int | None]:
-    found = {"p50": quantile(values, 0.5), "p99": quantile(values, 0.99), "max": quantile(values, 1)}
+    found = {
+        "p50": quantile(values, 0.5),
+        "p99": quantile(values, 0.99),
+        "max": quantile(values, 1),
+    }
     rounded = {name: None if each is None else round(each, digits) for name, each in found.items()}
     return {**rounded, "n": len(values)}
 

@@ -1,6 +1,8 @@
 """Operators' pages about broker accounts and the paper venue's ledger: to look at. Credentials are
 never shown. `BrokerAccountAdmin` is registered in `tradehub.admin`, which adds the switches."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,7 +21,7 @@ class BrokerAccountAdmin(ReadOnlyAdmin):
     list_display = ("label", "owner", "kind", "environment", "enabled", "created_at")
     list_filter = ("kind", "environment", "enabled")
     list_select_related = ("owner",)
-    actions = ("disable", "enable")
+    actions: Sequence[str] = ("disable", "enable")
 
     @admin.action(description="Disable: entries are denied", permissions=["operate"])
     def disable(self, request: HttpRequest, queryset: QuerySet[BrokerAccount]) -> None:

@@ -331,7 +331,7 @@ def strategies_for(user: User) -> QuerySet[Strategy]:
         Strategy.objects.filter(owner=user)
         .annotate(last_signal_at=Max("signals__received_at"))
         .prefetch_related(
-            Prefetch("webhook_tokens", WebhookToken.objects.filter(revoked_at__isnull=True)),
+            Prefetch("webhook_tokens", WebhookToken.objects.filter(revoked_at=None).order_by("id")),
             Prefetch(
                 "subscriptions", Subscription.objects.select_related("account", "risk_profile")
             ),

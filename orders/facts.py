@@ -101,7 +101,7 @@ def read_facts(
         buying_power=None if market.account is None else market.account.buying_power,
         day_start_equity=start_equity,
         daily_pnl=daily,
-        trades_today=_trades_since(account, day_start),
+        trades_today=trades_since(account, day_start),
         shorts=market.capabilities.shorts,
         received_at=item.created_at,
     )
@@ -161,7 +161,7 @@ def _sizing_equity(account: BrokerAccount, equity: Decimal | None) -> Decimal | 
     return Decimal(capital) if capital is not None else equity
 
 
-def _trades_since(account: BrokerAccount, day_start: datetime) -> int:
+def trades_since(account: BrokerAccount, day_start: datetime) -> int:
     """Entries of the trading day. What never reached the venue or was refused by it is none."""
     return (
         Order.objects.filter(account=account, role=OrderRole.ENTRY.value, created_at__gte=day_start)

@@ -23,6 +23,9 @@ class Lane(models.Model):
     holder = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return f"lane of {self.account_id}"
+
 
 class LaneItem(models.Model):
     """One thing that an account must do. Ordered by id. Everything needed is frozen in it."""
@@ -69,6 +72,9 @@ class LaneItem(models.Model):
             models.UniqueConstraint(fields=["signal", "account"], name="one_item_per_signal"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
 
 class Decision(models.Model):
     """What was decided for one signal (or one manual order) on one account, and why."""
@@ -99,6 +105,9 @@ class Decision(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["signal", "account"], name="one_decision_per_signal"),
         ]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class Order(models.Model):
@@ -187,6 +196,9 @@ class Order(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.id
+
 
 class OrderEvent(models.Model):
     """Append-only: what happened to an order. `key` makes the same news arrive once."""
@@ -204,6 +216,9 @@ class OrderEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "key"], name="one_event_per_key"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.event} of {self.order_id}"
 
 
 class Fill(models.Model):
@@ -235,6 +250,9 @@ class Fill(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["account", "at"], name="fills_of_account_by_time")]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class Position(models.Model):
@@ -280,6 +298,9 @@ class Position(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.symbol} ({self.id})"
+
 
 class DayStart(models.Model):
     """Equity of an account when its trading day began: what the daily loss is measured from."""
@@ -294,3 +315,6 @@ class DayStart(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "day_start"], name="one_start_per_day"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day_start:%Y-%m-%d}"

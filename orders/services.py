@@ -22,7 +22,7 @@ from orders.terms import Terms
 from risk import services as risk
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profile_for, risk_profiles_for
-from tradehub.core.errors import BadInput, Conflict
+from tradehub.core.errors import BadInput, Conflict, NotFound
 from tradehub.core.words import OrderRole, OrderSource, Scope
 from tradehub.lib.db import in_write_transaction
 
@@ -248,12 +248,20 @@ def _terms(owner: User, account: BrokerAccount, fields: Mapping[str, Any]) -> Te
             raise BadInput(text, pointer="/strategy")
         return terms
     if fields.get("risk_profile"):
-        return Terms(None, risk_profile_for(owner, fields["risk_profile"]).pk)
+        return Terms(None, _risk_profile(owner, str(fields["risk_profile"])))
     profiles = list(risk_profiles_for(owner)[:2])
     if len(profiles) != 1:
         text = "Say which risk profile the order is under: no order goes without limits."
         raise BadInput(text, code="MISSING_FIELD", pointer="/risk_profile")
     return Terms(None, profiles[0].pk)
+
+
+def _risk_profile(owner: User, profile_id: str) -> str:
+    try:
+        return risk_profile_for(owner, profile_id).pk
+    except NotFound as error:
+        text = "There is no object with this id."
+        raise BadInput(text, pointer="/risk_profile") from error
 
 
 def _subscribed(owner: User, strategy_id: str, account_id: str) -> Terms | None:

@@ -138,3 +138,6 @@ class TradingState(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["scope", "scope_id"], name="one_state_per_scope"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.scope_id}".strip()

@@ -4,7 +4,6 @@ raw bodies only masked. `StrategyAdmin` is registered in `tradehub.admin`, which
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 
 from signals.models import (
     RouteVersion,
@@ -14,7 +13,7 @@ from signals.models import (
     WebhookToken,
 )
 from signals.parsing import mask_secrets
-from tradehub.lib.admin import ReadOnlyAdmin
+from tradehub.lib.admin import ReadOnlyAdmin, as_block
 
 
 class StrategyAdmin(ReadOnlyAdmin):
@@ -65,8 +64,7 @@ class SignalAdmin(ReadOnlyAdmin):
 
     @admin.display(description="raw, masked")
     def body(self, signal: Signal) -> str:
-        text = mask_secrets(bytes(signal.raw))
-        return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
+        return as_block(mask_secrets(bytes(signal.raw)))
 
 
 @admin.register(SignalKey)

@@ -80,6 +80,9 @@ class Subscription(models.Model):
             models.UniqueConstraint(fields=["strategy", "account"], name="one_subscription"),
         ]
 
+    def __str__(self) -> str:
+        return self.id
+
 
 class WebhookToken(models.Model):
     """A webhook URL. Only the SHA-256 of the token is kept; after a rotation the old one works
@@ -117,6 +120,9 @@ class WebhookToken(models.Model):
     class Meta:
         ordering = ["-id"]
 
+    def __str__(self) -> str:
+        return f"{self.prefix}…{self.last_four}"
+
 
 class Signal(models.Model):
     """One alert as it arrived. Copies of it only count its deliveries."""
@@ -153,6 +159,9 @@ class Signal(models.Model):
             models.Index(fields=["strategy", "-id"], name="signals_of_strategy"),
         ]
 
+    def __str__(self) -> str:
+        return self.id
+
 
 class SignalKey(models.Model):
     """The claim on a signal key: the row that makes a copy a copy, in every process at once.
@@ -172,9 +181,15 @@ class SignalKey(models.Model):
             models.UniqueConstraint(fields=["strategy", "key"], name="one_signal_per_key"),
         ]
 
+    def __str__(self) -> str:
+        return f"key of {self.signal_id}"
+
 
 class RouteVersion(models.Model):
     """One row, raised by every change that the webhook's cached credentials must notice. It is
     read in the transaction that stores an alert, so no process can act on an old one."""
 
     version = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.version)

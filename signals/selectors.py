@@ -5,7 +5,7 @@ and the command line show it as it is. It reads what was recorded and works noth
 Secrets in the raw body are masked here and nowhere later.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -68,9 +68,14 @@ def subscriptions_for(user: User) -> QuerySet[Subscription]:
     return Subscription.objects.filter(strategy__owner=user).order_by("-id")
 
 
+def webhooks_of(strategy_ids: Collection[str]) -> dict[str, WebhookToken]:
+    """Each strategy's own webhook: its first bound token that is not revoked."""
+    rows = WebhookToken.objects.filter(strategy_id__in=strategy_ids, revoked_at__isnull=True)
+    return {str(each.strategy_id): each for each in rows.order_by("-id")}
+
+
 def bound_token(strategy: Strategy) -> WebhookToken | None:
-    """The strategy's own webhook: the first bound token that is not revoked."""
-    return strategy.webhook_tokens.filter(revoked_at__isnull=True).order_by("id").first()
+    return webhooks_of([strategy.pk]).get(strategy.pk)
 
 
 def signal_json(signal: Signal) -> dict[str, Any]:

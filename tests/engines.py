@@ -5,6 +5,7 @@ of this session into the environment, whatever the machine's own say. `--engine=
 what touches the database, on a server of its own; a server that can't be had fails the run.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.servers import Postgres, RedisServer, postgres_binaries
 
@@ -43,6 +45,8 @@ def pytest_load_initial_conftests(
     engine = early_config.known_args_namespace.engine
     home = Path(tempfile.mkdtemp(prefix="tradehub-tests-"))
     _session["home"] = home
+    # Not pytest_unconfigure: it is not called when what follows fails.
+    atexit.register(_end_servers)
     for name in list(os.environ):
         if name.removesuffix("_FILE") in OURS:
             del os.environ[name]
@@ -92,7 +96,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"engine: {config.getoption('--engine')}"
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
+def _end_servers() -> None:
     server = _session.pop("postgres", None)
     if isinstance(server, Postgres):
         server.stop()
@@ -111,5 +115,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def redis_server(redis_url: str) -> str:
-    """Settings' REDIS_URL answers while the test runs."""
+    """Settings' REDIS_URL answers while the test runs, and holds nothing at first."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
     return redis_url

@@ -48,13 +48,14 @@ class RunningHub:
         self.environment |= environment
         self.log = home / "log"
         home.mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port), *flags],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=self.log.open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", str(self.port), *flags],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def until(self, holds: Callable[[], Any], *, within: float = PATIENCE, what: str = "") -> Any:
         """Wait for something true and return it. Raises NotSo with the end of the log."""

@@ -50,7 +50,7 @@ def member(hub: RunningHub, demo: dict[str, Any], chromium: Browser) -> Iterator
     page.goto(f"{hub.url}/accounts/login/")
     page.fill("input[name=login]", demo["username"])
     page.fill("input[name=password]", demo["password"])
-    page.locator("form button[type=submit]").last.click()
+    page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/login" not in url)
     page.close()
     yield context

@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_init, worker_shutdown
 from django.conf import settings
@@ -19,6 +20,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
 
 # It warns of root because of pickle; our tasks are JSON and carry ids.
 warnings.filterwarnings("ignore", category=SecurityWarning)
+# When Redis is lost, running tasks go on: to run one twice is harmless, to cut one off is not.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 # Beat only sends names at times: without Django's applications it needs half the memory.
 _is_beat = "beat" in sys.argv[1:] and "celery" in sys.argv[0]

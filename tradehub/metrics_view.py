@@ -5,10 +5,11 @@ A database or Redis that fails leaves its figures out, and says so, rather than 
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -120,7 +121,7 @@ def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 
 def _gauge(
-    name: str, text: str, values: dict[tuple[str, ...], float], labels: list[str]
+    name: str, text: str, values: Mapping[Any, float], labels: list[str]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"tradehub_{name}", text, labels=labels)
     for label_values, value in values.items():

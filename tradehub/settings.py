@@ -151,7 +151,6 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 ROLE = env.choice("TRADEHUB_ROLE", default="all", allowed=("all", "worker", "stream"))
 """`up` names it: a worker and a stream load no pages, which is a third of their memory."""
 _WITHOUT_PAGES = [
-    "tradehub",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "accounts",
@@ -159,6 +158,7 @@ _WITHOUT_PAGES = [
     "brokers",
     "orders",
     "signals",
+    "tradehub",  # last: its admin takes away what others have registered
 ]
 _WITH_PAGES = [
     "unfold",  # before the admin that it dresses
@@ -323,6 +323,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+DATETIME_FORMAT = "Y-m-d H:i:s"
+DATE_FORMAT = "Y-m-d"
 LOGGING = logging_config(LOG_LEVEL)
 configure_structlog()
 

@@ -34,6 +34,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operators",
     "SITE_SYMBOL": "candlestick_chart",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "/static/dashboard/icon.svg"}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "tradehub.admin_index.add_tiles",

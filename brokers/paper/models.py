@@ -18,6 +18,9 @@ class PaperLedger(models.Model):
     """{symbol: {"quantity": "-2", "average_price": "10.5"}}: the venue's net view."""
     version = models.BigIntegerField(default=0)
 
+    def __str__(self) -> str:
+        return f"ledger of {self.account_id}"
+
 
 class PaperOrder(models.Model):
     id = IdField(prefix="ppo")
@@ -61,6 +64,9 @@ class PaperOrder(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.id
+
 
 class PaperFill(models.Model):
     id = IdField(prefix="ppf")
@@ -73,6 +79,9 @@ class PaperFill(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["account", "at"], name="paper_fills_since")]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class PaperPrice(models.Model):
@@ -90,3 +99,6 @@ class PaperPrice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "symbol"], name="one_paper_price"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} at {self.account_id}"

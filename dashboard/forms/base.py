@@ -43,31 +43,31 @@ class WholeField(forms.IntegerField):
         super().__init__(widget=widget, **{"required": False, "min_value": 0, **kwargs})
 
 
-class ListField(forms.CharField):
+class ListField(forms.Field):
     """Words divided by commas or blanks: AAPL, MSFT BTCUSDT."""
 
     def __init__(self, *, upper: bool = True, **kwargs: Any) -> None:
         self.upper = upper
-        super().__init__(**{"required": False, **kwargs})
+        super().__init__(widget=forms.TextInput(), **{"required": False, **kwargs})
 
     def to_python(self, value: Any) -> list[str]:
-        text = super().to_python(value) or ""
-        words = text.replace(",", " ").split()
+        words = str(value or "").replace(",", " ").split()
         return [word.upper() if self.upper else word for word in words]
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
 
-class MapField(forms.CharField):
+class MapField(forms.Field):
     """One pair a line: `NQ1! = QQQ`."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, upper: bool = True, **kwargs: Any) -> None:
+        self.upper = upper
         super().__init__(widget=forms.Textarea(attrs={"rows": 3}), required=False, **kwargs)
 
     def to_python(self, value: Any) -> dict[str, str]:
         pairs: dict[str, str] = {}
-        for line in (super().to_python(value) or "").splitlines():
+        for line in str(value or "").splitlines():
             if not line.strip():
                 continue
             left, equals, right = line.partition("=")
@@ -75,7 +75,9 @@ class MapField(forms.CharField):
                 raise forms.ValidationError(
                     f"Write pairs as FROM = TO; “{line.strip()}” is not one."
                 )
-            pairs[left.strip().upper()] = right.strip().upper()
+            if self.upper:
+                left, right = left.upper(), right.upper()
+            pairs[left.strip()] = right.strip()
         return pairs
 
     def prepare_value(self, value: Any) -> Any:

@@ -4,7 +4,14 @@ from typing import ClassVar
 
 from django import forms
 
-from dashboard.forms.base import Group, ListField, NumberField, PageForm, WholeField
+from dashboard.forms.base import (
+    Group,
+    ListField,
+    MapField,
+    NumberField,
+    PageForm,
+    WholeField,
+)
 from dashboard.forms.strategies import DIRECTIONS
 from risk.types import OnUnprotected, SizeLimits, SizingMethod
 
@@ -13,6 +20,10 @@ SIZING = [
     (SizingMethod.FIXED_QUANTITY.value, "Fixed quantity"),
     (SizingMethod.FIXED_NOTIONAL.value, "Fixed value"),
     (SizingMethod.PERCENT_EQUITY.value, "Percent of equity"),
+    (SizingMethod.PERCENT_BUYING_POWER.value, "Percent of buying power"),
+    (SizingMethod.RISK_PERCENT.value, "Percent of equity at risk, up to the stop"),
+    (SizingMethod.RISK_AMOUNT.value, "Amount at risk, up to the stop"),
+    (SizingMethod.CONVICTION.value, "By the alert's conviction"),
 ]
 
 
@@ -34,6 +45,11 @@ class RiskProfileForm(PageForm):
     sizing_value = NumberField(
         label="Sizing value",
         help_text="The quantity, the value or the percent (2 is 2 %) of the method.",
+    )
+    conviction_risk_percent = MapField(
+        upper=False,
+        label="Conviction, % of equity at risk",
+        help_text="One pair a line, for sizing by conviction: medium = 1",
     )
     size_limits = forms.ChoiceField(
         label="A size above a limit is",
@@ -67,6 +83,17 @@ class RiskProfileForm(PageForm):
     max_signal_age_seconds = WholeField(
         label="Alert age, at most s", help_text="A later exit is executed and says so."
     )
+    price_collar_percent = NumberField(
+        label="Price away from the alert's, at most %",
+        help_text="Compares the market with the price that the alert names.",
+    )
+    max_spread_percent = NumberField(label="Spread, at most %")
+    min_risk_reward = NumberField(
+        label="Reward to risk, at least", help_text="Way to the target over way to the stop."
+    )
+    require_take_profit = forms.BooleanField(
+        required=False, label="An entry must have a take profit"
+    )
     require_stop_loss = forms.BooleanField(required=False, label="An entry must have a stop loss")
     on_unprotected = forms.ChoiceField(
         label="A position whose stop does not work",
@@ -93,7 +120,7 @@ class RiskProfileForm(PageForm):
         Group(
             "Size",
             "How large an entry is before the limits look at it.",
-            ("sizing_method", "sizing_value", "size_limits"),
+            ("sizing_method", "sizing_value", "size_limits", "conviction_risk_percent"),
         ),
         Group(
             "Order and position",
@@ -119,7 +146,11 @@ class RiskProfileForm(PageForm):
             (
                 "max_price_age_seconds",
                 "max_signal_age_seconds",
+                "price_collar_percent",
+                "max_spread_percent",
+                "min_risk_reward",
                 "require_stop_loss",
+                "require_take_profit",
                 "on_unprotected",
             ),
         ),

@@ -5,11 +5,24 @@ from typing import Any, ClassVar
 from django import forms
 
 from dashboard.forms.base import Group, ListField, MapField, NumberField, PageForm, WholeField
-from tradehub.core.words import SubscriptionMode
+from tradehub.core.words import OrderType, SubscriptionMode, TimeInForce
 
 DIRECTIONS = [("both", "Long and short"), ("long_only", "Long only"), ("short_only", "Short only")]
-ORDER_TYPES = [("market", "Market"), ("limit", "Limit"), ("stop", "Stop")]
-TIMES_IN_FORCE = [("day", "Day"), ("gtc", "Good till canceled")]
+ORDER_TYPES = [
+    (OrderType.MARKET.value, "Market"),
+    (OrderType.LIMIT.value, "Limit"),
+    (OrderType.STOP.value, "Stop"),
+    (OrderType.STOP_LIMIT.value, "Stop limit"),
+    (OrderType.TRAILING_STOP.value, "Trailing stop"),
+]
+TIMES_IN_FORCE = [
+    (TimeInForce.DAY.value, "Day"),
+    (TimeInForce.GTC.value, "Good till canceled"),
+    (TimeInForce.IOC.value, "Immediate or cancel"),
+    (TimeInForce.FOK.value, "Fill or kill"),
+    (TimeInForce.OPG.value, "At the open"),
+    (TimeInForce.CLS.value, "At the close"),
+]
 OVERRIDES = [
     ("order_type", "Order type"),
     ("limit_price", "Limit price"),

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.requests import ip_of
 from dashboard import decisions, selectors, wording
 from dashboard.views.base import act, is_part, page_of, signed_in, user_of, without_page
 from orders import services as orders_services
@@ -111,7 +112,9 @@ def cancel_order(request: HttpRequest, order_id: str) -> HttpResponse:
     order = selectors.order_for(user, order_id)
     return act(
         request,
-        lambda: orders_services.cancel_order(order=order, actor=user, now=utc_now()),
+        lambda: orders_services.cancel_order(
+            order=order, actor=user, now=utc_now(), ip=ip_of(request)
+        ),
         done=f"Cancelling the {order.side} of {order.symbol}: it is in the account's lane.",
         to="dashboard:orders",
     )

@@ -138,7 +138,9 @@ def close_position(request: HttpRequest, position_id: str) -> HttpResponse:
         return redirect("dashboard:dashboard")
     return act(
         request,
-        lambda: orders_services.close_position(position=position, actor=user, now=utc_now()),
+        lambda: orders_services.close_position(
+            position=position, actor=user, now=utc_now(), ip=ip_of(request)
+        ),
         done=f"Closing {position.symbol}: the exit is in the account's lane.",
         to="dashboard:dashboard",
     )

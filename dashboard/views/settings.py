@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.requests import ip_of
 from brokers import services as brokers_services
 from brokers.doctor import examine
 from brokers.models import BrokerAccount
@@ -49,6 +50,7 @@ def account_create(request: HttpRequest) -> HttpResponse:
                 label=form.cleaned_data["label"],
                 options=form.options(),
                 now=utc_now(),
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -88,6 +90,7 @@ def account_edit(request: HttpRequest, account_id: str) -> HttpResponse:
                 options=form.options(),
                 actor=user,
                 now=utc_now(),
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -120,7 +123,7 @@ def account_switch(request: HttpRequest, account_id: str, enabled: bool) -> Http
     said = "takes entries again" if enabled else "is disabled: entries are denied, exits pass"
     return act(
         request,
-        lambda: change(account=account, actor=user, now=utc_now()),
+        lambda: change(account=account, actor=user, now=utc_now(), ip=ip_of(request)),
         done=f"{account.label} {said}.",
         to="dashboard:broker-accounts",
     )
@@ -145,7 +148,7 @@ def profile_create(request: HttpRequest) -> HttpResponse:
         done, profile = submit(
             form,
             lambda: risk_services.create_profile(
-                owner=user, values=form.cleaned_data, now=utc_now(), actor=user
+                owner=user, values=form.cleaned_data, now=utc_now(), actor=user, ip=ip_of(request)
             ),
         )
         if done:
@@ -164,7 +167,11 @@ def profile_edit(request: HttpRequest, profile_id: str) -> HttpResponse:
         done, _ = submit(
             form,
             lambda: risk_services.update_profile(
-                profile=profile, changes=form.cleaned_data, actor=user, now=utc_now()
+                profile=profile,
+                changes=form.cleaned_data,
+                actor=user,
+                now=utc_now(),
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -185,7 +192,9 @@ def profile_delete(request: HttpRequest, profile_id: str) -> HttpResponse:
     profile = risk_profile_for(user, profile_id)
     return act(
         request,
-        lambda: risk_services.delete_profile(profile=profile, actor=user, now=utc_now()),
+        lambda: risk_services.delete_profile(
+            profile=profile, actor=user, now=utc_now(), ip=ip_of(request)
+        ),
         done=f"{profile.name} is deleted.",
         to="dashboard:risk-profiles",
     )

@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.requests import ip_of
 from brokers.selectors import account_for, accounts_for
 from dashboard import selectors
 from dashboard.forms.strategies import StrategyForm, SubscriptionForm
@@ -54,7 +55,7 @@ def create(request: HttpRequest) -> HttpResponse:
     done, made = submit(
         form,
         lambda: services.create_strategy(
-            owner=user, fields=form.cleaned_data, now=utc_now(), actor=user
+            owner=user, fields=form.cleaned_data, now=utc_now(), actor=user, ip=ip_of(request)
         ),
     )
     if not done:
@@ -75,7 +76,11 @@ def edit(request: HttpRequest, strategy_id: str) -> HttpResponse:
         done, _ = submit(
             form,
             lambda: services.update_strategy(
-                strategy=strategy, fields=form.cleaned_data, now=utc_now(), actor=user
+                strategy=strategy,
+                fields=form.cleaned_data,
+                now=utc_now(),
+                actor=user,
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -101,7 +106,7 @@ def switch(request: HttpRequest, strategy_id: str, enabled: bool) -> HttpRespons
     return act(
         request,
         lambda: services.set_strategy_enabled(
-            strategy=strategy, enabled=enabled, now=utc_now(), actor=user
+            strategy=strategy, enabled=enabled, now=utc_now(), actor=user, ip=ip_of(request)
         ),
         done=f"{strategy.name} {said}.",
         to="dashboard:strategies",
@@ -131,6 +136,7 @@ def subscribe(request: HttpRequest, strategy_id: str) -> HttpResponse:
                 mode=form.cleaned_data["mode"],
                 now=utc_now(),
                 actor=user,
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -155,6 +161,7 @@ def subscription_edit(request: HttpRequest, subscription_id: str) -> HttpRespons
                 mode=form.cleaned_data["mode"],
                 now=utc_now(),
                 actor=user,
+                ip=ip_of(request),
             ),
         )
         if done:
@@ -172,7 +179,9 @@ def unsubscribe(request: HttpRequest, subscription_id: str) -> HttpResponse:
     name, label = subscription.strategy.name, subscription.account.label
     return act(
         request,
-        lambda: services.unsubscribe(subscription=subscription, now=utc_now(), actor=user),
+        lambda: services.unsubscribe(
+            subscription=subscription, now=utc_now(), actor=user, ip=ip_of(request)
+        ),
         done=f"{name} no longer trades on {label}. What it holds there stays as it is.",
         to="dashboard:strategies",
     )

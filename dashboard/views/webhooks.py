@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.requests import ip_of
 from dashboard import selectors
 from dashboard.forms.strategies import WebhookForm
 from dashboard.messages import ready_messages
@@ -33,7 +34,7 @@ def rotate(request: HttpRequest, token_id: str) -> HttpResponse:
     user = user_of(request)
     token = selectors.token_for(user, token_id)
     try:
-        secret = services.rotate_webhook(token=token, now=utc_now(), actor=user)
+        secret = services.rotate_webhook(token=token, now=utc_now(), actor=user, ip=ip_of(request))
     except TradehubError as error:
         notices.error(request, f"{error.message} ({error.code})")
         return redirect("dashboard:strategies")
@@ -61,7 +62,11 @@ def options(request: HttpRequest, strategy_id: str) -> HttpResponse:
         done, _ = submit(
             form,
             lambda: services.update_strategy(
-                strategy=strategy, fields={"webhook": form.options()}, now=utc_now(), actor=user
+                strategy=strategy,
+                fields={"webhook": form.options()},
+                now=utc_now(),
+                actor=user,
+                ip=ip_of(request),
             ),
         )
         if done:

@@ -34,16 +34,21 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list[:COUNTED].count())
+        rows: Any = self.object_list
+        return int(rows[:COUNTED].count())
 
 
-def is_shown(field: models.Field[Any, Any]) -> bool:
+def is_shown(field: "models.Field[Any, Any]") -> bool:
     if isinstance(field, models.BinaryField) or field.name.startswith(_NEVER_SHOWN):
         return False
     return not is_secret_name(field.name) or isinstance(field, ForeignKey)
 
 
-def as_text(field: models.Field[Any, Any]) -> Callable[[models.Model], str]:
+def as_block(text: str) -> str:
+    return format_html('<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{}</pre>', text)
+
+
+def as_text(field: "models.Field[Any, Any]") -> Callable[[models.Model], str]:
     """How a JSON or decimal column is shown: readable, and without what looks like a secret."""
 
     def show(row: models.Model) -> str:
@@ -52,8 +57,7 @@ def as_text(field: models.Field[Any, Any]) -> Callable[[models.Model], str]:
             return "-"
         if isinstance(field, MoneyField):
             return plain(value)
-        text = json.dumps(redact(value), indent=2, ensure_ascii=False)
-        return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
+        return as_block(json.dumps(redact(value), indent=2, ensure_ascii=False))
 
     show.__name__ = field.name
     return admin.display(description=field.verbose_name)(show)
@@ -94,14 +98,14 @@ class Shown:
         return False
 
 
-class RowsInside(Shown, TabularInline):  # type: ignore[misc]  # unfold has no annotations
+class RowsInside(Shown, TabularInline):
     """Rows that belong to the one that is shown."""
 
-    extra = ()
+    extra = 0
     show_change_link = True
 
 
-class ReadOnlyAdmin(Shown, ModelAdmin):  # type: ignore[misc]  # unfold has no annotations
+class ReadOnlyAdmin(Shown, ModelAdmin):
     """A page for each row and a list of them, the newest first. A search is for an id, or for all
     of one user: both are answered by an index."""
 

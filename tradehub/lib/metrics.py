@@ -45,5 +45,5 @@ def counted() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(_own)
     everybody = CollectorRegistry()
-    MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]  # it has no annotations
+    MultiProcessCollector(everybody)
     return generate_latest(everybody)

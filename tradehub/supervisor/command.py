@@ -107,7 +107,11 @@ def _next_line(preparation: subprocess.Popen[str]) -> dict[str, Any]:
     if not line:
         code = preparation.wait()
         # It has said why, unless it fell over something nobody foresaw.
-        raise CannotStart("" if code == BROKEN else f"TradeHub can't start: code {code}.")
+        raise CannotStart(
+            ""
+            if code == BROKEN
+            else f"TradeHub can't start: preparing it failed, see above ({code})."
+        )
     return dict(json.loads(line))
 
 

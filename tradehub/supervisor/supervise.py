@@ -131,8 +131,8 @@ class Supervisor:
         if now < self.next_canary:
             return
         self.next_canary = now + PROBE_SECONDS
-        involved = [each for each in self.children if each.name.startswith(("w", "b", "r"))]
-        involved = [each for each in involved if not each.name.startswith("web")]
+        workers = [child for child in self.children if child.name.startswith("worker")]
+        involved = workers + [child for child in self.children if child.name in ("beat", "redis")]
         if any(child.process is None for child in involved):
             return
         youngest = min(now - child.started_at for child in involved)
@@ -143,12 +143,10 @@ class Supervisor:
             return
         if all(when is not None and time.time() - when < SILENT_SECONDS for when in times):
             return
-        for child in involved:
-            if child.name.startswith("worker"):
-                self.say(f"no canary for {SILENT_SECONDS:g} s: restarting", child.name)
-                child.send(signal.SIGTERM)
-                child.pause = 1.0
-                self.killing[child.name] = now + DEAF_SECONDS
+        for child in workers:
+            self.say(f"no canary for {SILENT_SECONDS:g} s: restarting", child.name)
+            child.send(signal.SIGTERM)
+            self.killing[child.name] = now + DEAF_SECONDS
 
     def _kill_the_stubborn(self, now: float) -> None:
         for child in self.children:

@@ -1,18 +1,22 @@
 """The supervisor's parts that need no real hub: back-off, lines, command lines, the canary."""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tradehub.lib.clock import utc_now
 from tradehub.lib.heartbeat import CANARY_KEY, QUEUES, canary_seen
 from tradehub.supervisor.canary import CANARY_KEYS, canary_times
 from tradehub.supervisor.children import LONGEST_PAUSE, STABLE_SECONDS, Child, printed
 from tradehub.supervisor.plan import Setup, Wanted, children
 from tradehub.supervisor.sockets import BACKLOG, PortTaken, http_status, listen
+from tradehub.supervisor.supervise import GRACE_SECONDS, SILENT_SECONDS, Supervisor
 
 SETUP = Setup(
     home=Path("/home-of-it"),
@@ -113,3 +117,50 @@ def test_the_supervisor_reads_the_keys_that_the_canary_writes(redis_server: str)
 
 def test_a_redis_that_does_not_answer_says_nothing_about_the_worker(tmp_path: Path) -> None:
     assert canary_times(f"unix://{tmp_path}/nobody.sock") is None
+
+
+@pytest.fixture
+def sleepers(redis_server: str) -> Iterator[Supervisor]:
+    """A supervisor whose worker, beat and web only sleep, and have for a while."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    planned = [Child(name, sleep) for name in ("web", "worker", "beat")]
+    for child in planned:
+        child.start()
+        child.started_at -= SILENT_SECONDS + GRACE_SECONDS + 1
+    yield Supervisor(replace(SETUP, redis_url=redis_server), planned, "http://x", ("127.0.0.1", 1))
+    for child in planned:
+        child.send(signal.SIGKILL)
+        assert child.process is not None
+        child.process.wait(20)
+        child.close()
+
+
+def ended_by(supervisor: Supervisor) -> list[str]:
+    """Who was told to end by one look at the canaries."""
+    supervisor._look_for_deaf_workers()
+    time.sleep(0.3)
+    return [child.name for child in supervisor.children if child.has_ended()]
+
+
+def test_a_worker_that_lets_no_canary_through_is_restarted(sleepers: Supervisor) -> None:
+    canary_seen("trade", utc_now())
+    canary_seen("background", utc_now() - timedelta(seconds=SILENT_SECONDS + 1))
+    assert ended_by(sleepers) == ["worker"]
+
+
+def test_a_worker_whose_canaries_come_is_left_alone(sleepers: Supervisor) -> None:
+    for queue in QUEUES:
+        canary_seen(queue, utc_now())
+    assert ended_by(sleepers) == []
+
+
+def test_nobody_is_deaf_before_a_canary_had_time_to_come(sleepers: Supervisor) -> None:
+    canary_seen("trade", utc_now() - timedelta(seconds=59))
+    sleepers.children[2].started_at = time.monotonic()  # beat
+    assert ended_by(sleepers) == []
+
+
+def test_a_deaf_worker_that_does_not_end_is_killed(sleepers: Supervisor) -> None:
+    sleepers.killing["worker"] = time.monotonic() - 1
+    sleepers.next_canary = time.monotonic() + 60
+    assert ended_by(sleepers) == ["worker"]

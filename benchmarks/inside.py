@@ -1,0 +1,148 @@
+"""A look into a hub's database, a process of its own with that hub's environment.
+
+`{"question": "seed" | "signals" | "settled" | "latencies" | "fills", …}` in, JSON out.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.contrib.auth import (  # noqa: E402  # after the settings
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+)
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.db.models import Count  # noqa: E402
+
+from accounts.models import User  # noqa: E402
+from orders.lifecycle import OrderEventName  # noqa: E402
+from orders.models import Order, OrderEvent  # noqa: E402
+from signals.models import Signal, Strategy  # noqa: E402
+from signals.selectors import signal_json, signals_for  # noqa: E402
+from tradehub.core.words import OrderStatus, SignalStatus  # noqa: E402
+from tradehub.lib.clock import utc_now  # noqa: E402
+from tradehub.lib.db import write_transaction  # noqa: E402
+from tradehub.testing.builders import (  # noqa: E402
+    make_account,
+    make_profile,
+    make_strategy,
+    make_token,
+)
+
+NEVER_THROTTLED = 1_000_000_000
+PAUSE_SECONDS = 0.2
+
+
+def seed(spec: dict[str, Any]) -> Any:
+    """`users` people with `desks` paper accounts each: a strategy and a webhook for each account.
+
+    `subscribed` false leaves the strategies without an account: their alerts are only stored."""
+    with write_transaction():
+        return [_person(spec, number) for number in range(spec["users"])]
+
+
+def _person(spec: dict[str, Any], number: int) -> dict[str, Any]:
+    now = utc_now()
+    name = f"{spec['tag']}{number}"
+    user = User.objects.create(username=name, email=f"{name}@example.org")
+    user.set_unusable_password()
+    user.save()
+    profile = make_profile(user, now)
+    desks = []
+    for each in range(spec.get("desks", 1)):
+        account = None
+        if spec.get("subscribed", True):
+            account = make_account(user, now, label=f"Paper {each}", starting_cash=1_000_000_000)
+        strategy = make_strategy(user, account, profile, name=f"Desk {each}", max_adds=1_000_000)
+        token = make_token(strategy, requests_per_minute=NEVER_THROTTLED)
+        desks.append({"strategy": strategy.pk, "path": f"/webhook/{token.secret}"})
+    return {"user": user.pk, "cookie": _session(user), "desks": desks}
+
+
+def _session(user: User) -> str:
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return str(session.session_key)
+
+
+def signals(spec: dict[str, Any]) -> Any:
+    """What was stored of these strategies, and what became of it."""
+    rows = Signal.objects.filter(strategy_id__in=spec["strategies"])
+    ids: Counter[str] = Counter()
+    for raw in rows.values_list("raw", flat=True).iterator():
+        ids[json.loads(bytes(raw))["alert_id"]] += 1
+    orders = Order.objects.filter(signal__strategy_id__in=spec["strategies"])
+    per_signal = orders.values("signal_id").annotate(orders=Count("id")).filter(orders__gt=1)
+    return {
+        "stored": ids.total(),
+        "distinct": len(ids),
+        "orders": orders.count(),
+        "filled": orders.filter(status=OrderStatus.FILLED.value).count(),
+        "signals_with_two_orders": per_signal.count(),
+        "statuses": dict(Counter(rows.values_list("status", flat=True))),
+    }
+
+
+def settled(spec: dict[str, Any]) -> Any:
+    """Wait until nothing of these strategies is under way; when the last order was filled."""
+    deadline = time.monotonic() + spec["wait"]
+    while (left := _under_way(spec["strategies"])) and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    fills = OrderEvent.objects.filter(
+        order__strategy_id__in=spec["strategies"], event=OrderEventName.FILL.value
+    )
+    last = fills.order_by("-at").values_list("at", flat=True).first()
+    return {"left": left, "last_fill_at": None if last is None else last.timestamp()}
+
+
+def _under_way(strategies: list[str]) -> int:
+    return Signal.objects.filter(
+        strategy_id__in=strategies, status=SignalStatus.RECEIVED.value
+    ).count()
+
+
+def latencies(spec: dict[str, Any]) -> Any:
+    """`latency_ms` of every signal, as the API shows it."""
+    found = []
+    for owner_id in set(
+        Strategy.objects.filter(pk__in=spec["strategies"]).values_list("owner_id", flat=True)
+    ):
+        rows = signals_for(User.objects.get(pk=owner_id)).filter(strategy__in=spec["strategies"])
+        found += [signal_json(each)["latency_ms"] for each in rows]
+    return found
+
+
+def fills(spec: dict[str, Any]) -> Any:
+    """{order id: when its fill was recorded}"""
+    events = OrderEvent.objects.filter(
+        order__strategy_id__in=spec["strategies"], event=OrderEventName.FILL.value
+    )
+    return {order: at.timestamp() for order, at in events.values_list("order_id", "at")}
+
+
+QUESTIONS = {
+    "seed": seed,
+    "signals": signals,
+    "settled": settled,
+    "latencies": latencies,
+    "fills": fills,
+}
+
+
+def main() -> None:
+    spec = json.loads(sys.stdin.readline())
+    print(json.dumps(QUESTIONS[spec["question"]](spec)))
+
+
+if __name__ == "__main__":
+    main()

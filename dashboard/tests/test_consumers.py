@@ -1,0 +1,251 @@
+"""The live socket: whose frames arrive, who is refused, and when it ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.auth import AuthMiddlewareStack
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError
+from django.test import Client
+
+from accounts.models import User
+from dashboard import session_watch
+from dashboard.consumers import MAX_MESSAGE, NOT_SIGNED_IN
+from dashboard.routing import websocket_urlpatterns
+from dashboard.session_watch import living_sessions, watch
+from tradehub.lib.clock import utc_now
+from tradehub.lib.live import group_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Scene = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _own_layer() -> Iterator[None]:
+    """In memory and fresh: its queues belong to the event loop of one test."""
+    before = channel_layers.set("default", InMemoryChannelLayer())
+    yield
+    channel_layers.set("default", before)
+
+
+def socket_of(client: Client | None) -> WebsocketCommunicator:
+    headers = [(b"origin", b"http://testserver")]
+    if client is not None:
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie}".encode()))
+    router = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+    return WebsocketCommunicator(router, "/ws/live/", headers=headers)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+async def opened(client: Client) -> WebsocketCommunicator:
+    socket = socket_of(client)
+    connected, _ = await socket.connect(timeout=5)
+    assert connected
+    assert (await socket.receive_json_from(timeout=5))["type"] == "hello"
+    return socket
+
+
+async def push(user: User, *frames: dict[str, Any]) -> None:
+    event = {"type": "live.frames", "frames": list(frames)}
+    await get_channel_layer().group_send(group_of(user.pk), event)
+
+
+def play(scene: Scene) -> None:
+    asyncio.run(scene())  # type: ignore[arg-type]  # every scene is a coroutine function
+
+
+def test_a_visitor_is_refused() -> None:
+    async def scene() -> None:
+        socket = socket_of(None)
+        assert await socket.connect(timeout=5) == (False, NOT_SIGNED_IN)
+
+    play(scene)
+
+
+def test_a_session_that_is_gone_is_refused(alice: User) -> None:
+    client = signed_in(alice)
+    Session.objects.all().delete()
+
+    async def scene() -> None:
+        assert await socket_of(client).connect(timeout=5) == (False, NOT_SIGNED_IN)
+
+    play(scene)
+
+
+def test_each_frame_arrives_as_its_own_text_in_order(alice: User) -> None:
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        socket = await opened(client)
+        await push(alice, {"type": "order", "id": "ord_1", "version": 2}, {"type": "mark"})
+        assert (await socket.receive_json_from())["id"] == "ord_1"
+        assert (await socket.receive_json_from())["type"] == "mark"
+        await socket.disconnect()
+
+    play(scene)
+
+
+def test_another_users_frames_never_arrive(alice: User, bob: User) -> None:
+    clients = signed_in(alice), signed_in(bob)
+
+    async def scene() -> None:
+        hers, his = [await opened(each) for each in clients]
+        await push(bob, {"type": "order", "id": "ord_of_bob", "version": 1})
+        assert (await his.receive_json_from())["id"] == "ord_of_bob"
+        assert await hers.receive_nothing()
+        await hers.disconnect()
+        await his.disconnect()
+
+    play(scene)
+
+
+def test_what_a_browser_says_changes_no_group(alice: User, bob: User) -> None:
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        socket = await opened(client)
+        await socket.send_json_to({"type": "subscribe", "group": group_of(bob.pk)})
+        await socket.send_json_to({"type": "live.frames", "frames": [{"type": "fake"}]})
+        await push(bob, {"type": "order", "id": "ord_of_bob", "version": 1})
+        assert await socket.receive_nothing()
+        await socket.disconnect()
+
+    play(scene)
+
+
+def test_a_ping_is_answered_and_a_flood_is_not(alice: User) -> None:
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        socket = await opened(client)
+        for _ in range(50):
+            await socket.send_json_to({"type": "ping"})
+        assert await socket.receive_json_from() == {"type": "pong"}
+        assert await socket.receive_nothing()
+        await socket.disconnect()
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" ", "{", "[]", "null", '"ping"', "[" * 250, '{"type":"ping","x":"' + "x" * MAX_MESSAGE],
+)
+def test_junk_is_ignored_and_the_socket_lives_on(alice: User, text: str) -> None:
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        socket = await opened(client)
+        await socket.send_to(text_data=text)
+        await socket.send_to(bytes_data=b"\x00\xff")
+        await push(alice, {"type": "order", "id": "ord_1", "version": 1})
+        assert (await socket.receive_json_from())["id"] == "ord_1"
+        await socket.disconnect()
+
+    play(scene)
+
+
+# ---- the end of a session ----
+
+
+def log_out(client: Client, user: User) -> None:
+    client.logout()
+
+
+def expire(client: Client, user: User) -> None:
+    Session.objects.update(expire_date=utc_now() - timedelta(seconds=1))
+
+
+def disable(client: Client, user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def change_password(client: Client, user: User) -> None:
+    user.set_password("another horse")
+    user.save(update_fields=["password"])
+
+
+def delete_user(client: Client, user: User) -> None:
+    user.delete()
+
+
+@pytest.mark.parametrize("end", [log_out, expire, disable, change_password, delete_user])
+def test_a_socket_ends_with_its_session(
+    alice: User, bob: User, end: Callable[[Client, User], None]
+) -> None:
+    client, other = signed_in(alice), signed_in(bob)
+
+    async def scene() -> None:
+        socket, his = await opened(client), await opened(other)
+        await watch.look()
+        assert await socket.receive_nothing()
+        key = client.cookies[settings.SESSION_COOKIE_NAME].value
+        await sync_to_async(end)(client, alice)
+        if end is expire:
+            await sync_to_async(Session.objects.exclude(session_key=key).update)(
+                expire_date=utc_now() + timedelta(days=1)
+            )
+        await watch.look()
+        assert await socket.receive_output() == {
+            "type": "websocket.close",
+            "code": NOT_SIGNED_IN,
+        }
+        assert await his.receive_nothing()
+        await socket.disconnect()
+        await his.disconnect()
+
+    play(scene)
+
+
+def test_a_look_that_fails_closes_nothing(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in(alice)
+
+    def away(keys: set[str]) -> set[str]:
+        raise DatabaseError("away")
+
+    async def scene() -> None:
+        socket = await opened(client)
+        monkeypatch.setattr(session_watch, "living_sessions", away)
+        await watch.look()
+        assert await socket.receive_nothing()
+        await socket.disconnect()
+
+    play(scene)
+
+
+def test_the_watch_costs_two_queries_for_any_number_of_sockets(
+    alice: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    clients = [signed_in(user) for user in (alice, alice, bob, bob)]
+    keys = {each.cookies[settings.SESSION_COOKIE_NAME].value for each in clients}
+    with django_assert_num_queries(2):
+        assert living_sessions({*keys, "unknown"}) == keys
+
+
+def test_the_watch_runs_by_itself(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in(alice)
+    monkeypatch.setattr(session_watch, "EVERY_SECONDS", 0.01)
+
+    async def scene() -> None:
+        socket = await opened(client)
+        await sync_to_async(log_out)(client, alice)
+        output = await socket.receive_output(timeout=5)
+        assert output["code"] == NOT_SIGNED_IN
+        await socket.disconnect()
+
+    play(scene)

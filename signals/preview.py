@@ -1,0 +1,119 @@
+"""Preview: what an alert would become under a strategy now. Nothing is stored, nothing is sent.
+
+The same parser, the same terms, the same rules as for a real one, in a transaction that is always
+rolled back. Passphrase and signature are not asked for: the strategy's owner is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from brokers.base import Broker
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from orders.deciding import Ruling, rule
+from orders.drafts import OrderDraft
+from orders.facts import open_symbols, read_facts
+from orders.market import Market, observe_prices, read_market
+from orders.models import LaneItem
+from orders.terms import Terms, effective_intent, mapped_symbol
+from signals.models import Strategy
+from signals.parsing import ParsedAlert, parse_alert
+from signals.routes import frozen_terms
+from tradehub.core.intent import Intent
+from tradehub.core.money import plain, plain_or_none
+from tradehub.core.words import Environment
+from tradehub.lib.db import write_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    alert: ParsedAlert
+    rulings: list[tuple[BrokerAccount, Ruling]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "valid": True,
+            "dialect": self.alert.dialect,
+            "intents": [each.to_json() for each in self.alert.intents],
+            "decisions": [_decision_json(*each) for each in self.rulings],
+            "orders": [
+                _order_json(account, draft)
+                for account, ruling in self.rulings
+                for draft in ruling.drafts
+            ],
+        }
+
+
+class _Undo(Exception):
+    """Rolls a preview back."""
+
+
+def preview_alert(*, strategy: Strategy, body: bytes, content_type: str, now: datetime) -> Preview:
+    """Raises ParseProblem, the webhook's own."""
+    alert = parse_alert(body, content_type=content_type)
+    subscriptions = strategy.subscriptions.select_related("account").order_by("id")
+    rulings = [
+        (each.account, _rule(each.account, frozen_terms(strategy, each), alert.intents, now))
+        for each in subscriptions
+    ]
+    return Preview(alert, rulings)
+
+
+def _rule(
+    account: BrokerAccount, terms: Terms, intents: tuple[Intent, ...], now: datetime
+) -> Ruling:
+    broker = connect(account, now=lambda: now)
+    on_paper = account.environment == Environment.PAPER
+    market = None if on_paper else _market(broker, account, terms, intents)
+    effective = [effective_intent(each, terms) for each in intents]
+    found: list[Ruling] = []
+    try:
+        with write_transaction():
+            if market is None:
+                # Paper's venue is this database, so what it learns is undone with the rest.
+                prices = [(mapped_symbol(each, terms), each.reference_price) for each in intents]
+                observe_prices(broker, prices, now)
+                market = _market(broker, account, terms, intents)
+            item = LaneItem(account=account, created_at=now)
+            facts = read_facts(item, account, terms, market, now=now)
+            found.append(rule(effective, terms, facts, market))
+            raise _Undo
+    except _Undo:
+        return found[0]
+
+
+def _market(
+    broker: Broker, account: BrokerAccount, terms: Terms, intents: tuple[Intent, ...]
+) -> Market:
+    named = [mapped_symbol(each, terms) for each in intents]
+    return read_market(broker, [*(each for each in named if each), *open_symbols(account)])
+
+
+def _decision_json(account: BrokerAccount, ruling: Ruling) -> dict[str, Any]:
+    return {
+        "account": account.pk,
+        "outcome": ruling.outcome.value,
+        "reasons": ruling.reasons,
+        "checks": [each.to_json() for each in ruling.checks],
+        "sizing": None if ruling.sizing is None else ruling.sizing.to_json(),
+        "orders": [],
+    }
+
+
+def _order_json(account: BrokerAccount, draft: OrderDraft) -> dict[str, Any]:
+    """The fields of an order that it would have."""
+    return {
+        "account": account.pk,
+        "symbol": draft.symbol,
+        "side": draft.side.value,
+        "role": draft.role.value,
+        "order_type": draft.order_type.value,
+        "time_in_force": draft.time_in_force.value,
+        "quantity": plain(draft.quantity),
+        "limit_price": plain_or_none(draft.limit_price),
+        "stop_price": plain_or_none(draft.stop_price),
+        "trail": draft.trail,
+        "reference_price": plain_or_none(draft.reference_price),
+        "protection": draft.protection,
+    }
