@@ -16,6 +16,8 @@ from orders.models import Decision, Order, OrderEvent
 from signals.models import Signal
 from tradehub.core.words import Outcome, SignalStatus
 
+_FILLS = ("partial_fill", "fill")
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -62,7 +64,7 @@ def signal_page_for(user: User, signal_id: str) -> SignalPage:
     orders = list(
         Order.objects.filter(owner=user, signal=signal)
         .select_related("account")
-        .prefetch_related("events", "fills")
+        .prefetch_related("events")
         .order_by("id")
     )
     timeline = _timeline(signal, decisions, orders)
@@ -135,7 +137,7 @@ def _latency(
 ) -> list[tuple[str, float]]:
     start = signal.received_at
     sent = [each.submitted_at for each in orders if each.submitted_at is not None]
-    filled = [fill.at for each in orders for fill in each.fills.all()]
+    filled = [event.at for each in orders for event in each.events.all() if event.event in _FILLS]
     found: list[tuple[str, float | None]] = [
         ("Acknowledged", signal.ack_ms),
         ("Decided", _first(start, [each.decided_at for each in decisions])),

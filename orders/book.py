@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from orders.planning import Standing
+from orders.planning import Cancel, Standing
 from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderRole, OrderSide, OrderStatus
 
@@ -35,6 +35,19 @@ class Working:
     price: Decimal | None
     """What a unit is valued at: limit, trigger or reference price."""
     status: OrderStatus = OrderStatus.OPEN
+    started: bool = False
+    """A part of it has filled."""
+
+    @property
+    def in_review(self) -> bool:
+        """Nobody could tell for a minute whether the venue has it."""
+        return self.status is OrderStatus.UNCONFIRMED
+
+    @property
+    def kind(self) -> Cancel:
+        if self.role is not OrderRole.ENTRY:
+            return Cancel.EXITS
+        return Cancel.BUYS if self.side is OrderSide.BUY else Cancel.SELLS
 
 
 @dataclass
@@ -45,15 +58,16 @@ class Book:
     working: list[Working] = field(default_factory=list)
 
     def standing(self, symbol: str, strategy: str | None) -> Standing:
-        mine = [
-            each for each in self.entries() if (each.symbol, each.strategy) == (symbol, strategy)
-        ]
+        mine = [each for each in self.working if (each.symbol, each.strategy) == (symbol, strategy)]
         held = self.held.get((symbol, strategy), Held(ZERO))
+        exits = [each for each in mine if each.kind is Cancel.EXITS]
         return Standing(
             held=held.quantity,
-            adds=held.adds,
-            working_buys=sum(each.side is OrderSide.BUY for each in mine),
-            working_sells=sum(each.side is OrderSide.SELL for each in mine),
+            adds=held.adds + (_waiting_adds(mine, held.quantity) if held.quantity else 0),
+            working_buys=sum(each.kind is Cancel.BUYS for each in mine),
+            working_sells=sum(each.kind is Cancel.SELLS for each in mine),
+            working_exits=len(exits),
+            exiting=sum((each.remaining for each in exits), ZERO),
         )
 
     def entries(self) -> list[Working]:
@@ -71,13 +85,13 @@ class Book:
         return net
 
     def symbols_held(self, strategy: str | None) -> list[str]:
-        """What the strategy holds or is about to, in a stable order."""
+        """What the strategy holds or has something working in, in a stable order."""
         held = {
             symbol
             for (symbol, owner), each in self.held.items()
             if owner == strategy and each.quantity
         }
-        waiting = {each.symbol for each in self.entries() if each.strategy == strategy}
+        waiting = {each.symbol for each in self.working if each.strategy == strategy}
         return sorted(held | waiting)
 
     def symbol_value(self, symbol: str) -> Decimal | None:
@@ -107,7 +121,7 @@ class Book:
         """As if an exit of `quantity` had filled."""
         held = self.held.get((symbol, strategy), Held(ZERO))
         sign = 1 if held.quantity > 0 else -1
-        left = held.quantity - sign * quantity
+        left = EXACT.subtract(held.quantity, sign * quantity)
         self.held[symbol, strategy] = replace(held, quantity=left) if left else Held(ZERO)
 
     def cancel(self, ids: set[str]) -> None:
@@ -127,3 +141,9 @@ class Book:
                     return None
                 total = EXACT.add(total, EXACT.multiply(entry.remaining, entry.price))
         return total
+
+
+def _waiting_adds(mine: list[Working], held: Decimal) -> int:
+    """Entries in the held direction that wait for their first fill."""
+    same = Cancel.BUYS if held > 0 else Cancel.SELLS
+    return sum(each.kind is same and not each.started for each in mine)

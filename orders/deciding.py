@@ -25,7 +25,7 @@ from risk.sizing import size_entry
 from risk.types import Check, Sizing, Snapshot
 from tradehub.core.intent import Intent
 from tradehub.core.reasons import REASONS, order_of
-from tradehub.core.words import OrderSide, Outcome, SubscriptionMode, Verb
+from tradehub.core.words import OrderSide, OrderStatus, Outcome, SubscriptionMode, Verb
 from tradehub.lib import live, metrics
 
 
@@ -132,10 +132,10 @@ def _follow(
     cancelled = _cancel(plan, intent.symbol, terms, facts.book)
     exit_order = None
     if plan.exit is not None:
-        exit_order = exit_draft(plan.exit, intent, terms, market)
+        exit_order = exit_draft(plan.exit, intent, market)
         ruling.drafts.append(exit_order)
         ruling.checks.extend(exit_checks(_states(facts, intent, terms, plan.exit.side, market)))
-        facts.book.exit(intent.symbol, terms.strategy, plan.exit.quantity)
+        facts.exit(intent.symbol, terms.strategy, exit_order.quantity, market)
     if plan.entry is not None:
         _enter(plan.entry, exit_order, intent, terms, facts, market, ruling)
     ruling.cancels.extend(cancelled)
@@ -150,10 +150,11 @@ def _states(
 
 def _cancel(plan: Plan, symbol: str, terms: Terms, book: Book) -> list[str]:
     """Ids of this symbol's and strategy's working orders that the plan cancels."""
-    if plan.cancel == "none":
-        return []
-    pool = book.working if plan.cancel == "all" else book.entries()
-    ids = [each.id for each in pool if (each.symbol, each.strategy) == (symbol, terms.strategy)]
+    ids = [
+        each.id
+        for each in book.working
+        if each.kind in plan.cancel and (each.symbol, each.strategy) == (symbol, terms.strategy)
+    ]
     book.cancel(set(ids))
     return ids
 
@@ -185,6 +186,7 @@ def _enter(
     draft = entry_draft(leg, entry.quantity, intent, terms, market, after=exit_order)
     ruling.drafts.append(draft)
     facts.book.working.append(_as_working(draft, entry.price, terms))
+    facts.trades_today += 1
 
 
 def _as_working(draft: OrderDraft, price: Decimal | None, terms: Terms) -> Working:
@@ -196,6 +198,7 @@ def _as_working(draft: OrderDraft, price: Decimal | None, terms: Terms) -> Worki
         role=draft.role,
         remaining=draft.quantity,
         price=price,
+        status=OrderStatus.QUEUED,
     )
 
 

@@ -4,7 +4,7 @@ Client order ids are made here: deterministic in the signal, the account and the
 is killed when, the same decision names the same order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -40,20 +40,42 @@ class OrderDraft:
     after: "OrderDraft | None" = None
 
 
-_AT_MARKET = (Verb.CLOSE_ALL,)
-
-
-def exit_draft(leg: ExitLeg, intent: Intent, terms: Terms, market: Market) -> OrderDraft:
-    """Of the type that the alert gave; `close_all` goes to the market."""
-    at_market = intent.verb in _AT_MARKET or intent.order_type is None
+def exit_draft(leg: ExitLeg, intent: Intent, market: Market) -> OrderDraft:
+    """Of the type that the alert gave, where that can work; else at the market: an exit is not
+    lost to a default that the venue doesn't know or to a price that nobody named."""
+    kind = _exit_type(intent, market)
     return _draft(
-        intent,
+        replace(intent, time_in_force=_exit_time(kind, intent, market)),
         market,
         side=leg.side,
         role=OrderRole.EXIT,
         quantity=leg.quantity,
-        order_type=OrderType.MARKET if at_market else intent.order_type,
+        order_type=kind,
     )
+
+
+def _exit_type(intent: Intent, market: Market) -> OrderType:
+    kind = intent.order_type
+    if intent.verb is Verb.CLOSE_ALL or kind not in market.capabilities.order_types:
+        return OrderType.MARKET
+    needed = {
+        OrderType.LIMIT: (intent.limit_price,),
+        OrderType.STOP: (intent.stop_price,),
+        OrderType.STOP_LIMIT: (intent.limit_price, intent.stop_price),
+        OrderType.TRAILING_STOP: (intent.trail,),
+    }
+    if kind is None or None in needed.get(kind, ()):
+        return OrderType.MARKET
+    return kind
+
+
+def _exit_time(kind: OrderType, intent: Intent, market: Market) -> TimeInForce:
+    able, wanted = market.capabilities.times_in_force, intent.time_in_force
+    resting = kind not in (OrderType.MARKET, OrderType.LIMIT)
+    at_once = wanted in (TimeInForce.IOC, TimeInForce.FOK)
+    if wanted is not None and wanted in able and not (resting and at_once):
+        return wanted
+    return TimeInForce.DAY if TimeInForce.DAY in able else TimeInForce.GTC
 
 
 def entry_draft(

@@ -69,6 +69,14 @@ class Facts:
             account_enabled=self.account.enabled,
         )
 
+    def exit(self, symbol: str, strategy: str | None, quantity: Decimal, market: Market) -> None:
+        """As if an exit of `quantity` had filled: what it held is free for the next entry."""
+        self.book.exit(symbol, strategy, quantity)
+        price = market.price(symbol)
+        if self.buying_power is not None and price is not None:
+            freed = EXACT.multiply(quantity, price)
+            self.buying_power = EXACT.add(self.buying_power, freed)
+
     def _free_buying_power(self) -> Decimal | None:
         reserved = self.book.reserved_value()
         if self.buying_power is None or reserved is None:
@@ -130,6 +138,7 @@ def read_book(account: BrokerAccount, market: Market) -> Book:
                 remaining=order.quantity - order.filled_quantity,
                 price=order.limit_price or order.stop_price or order.reference_price,
                 status=OrderStatus(order.status),
+                started=bool(order.filled_quantity),
             )
         )
     return book
@@ -166,5 +175,6 @@ def trades_since(account: BrokerAccount, day_start: datetime) -> int:
     return (
         Order.objects.filter(account=account, role=OrderRole.ENTRY.value, created_at__gte=day_start)
         .exclude(status__in=[OrderStatus.DENIED.value, OrderStatus.REJECTED.value])
+        .exclude(status=OrderStatus.CANCELED.value, submitted_at__isnull=True)
         .count()
     )

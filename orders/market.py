@@ -27,6 +27,8 @@ class Market:
     account: AccountState | None
     instruments: dict[str, Instrument | None] = field(default_factory=dict)
     quotes: dict[str, Quote | None] = field(default_factory=dict)
+    synced: bool = True
+    """False: the venue did not tell what became of our working orders. Entries wait for that."""
 
     def price(self, symbol: str, side: OrderSide | None = None) -> Decimal | None:
         """The last price; for a side, the price that an order on it would meet."""
@@ -57,7 +59,10 @@ def observe_prices(
     """Tell the venue the prices that an alert named."""
     for symbol, price in prices:
         if symbol is not None and price is not None:
-            broker.observe(symbol, price, at)
+            try:
+                broker.observe(symbol, price, at)
+            except Exception as error:  # a price not taken is a price missing, no more
+                log.warning("price_not_taken", symbol=symbol, error=name_of(error))
 
 
 def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
@@ -67,8 +72,8 @@ def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
         try:
             market.instruments[symbol] = broker.instrument(symbol)
             market.quotes[symbol] = broker.quote(symbol)
-        except BrokerError as error:
-            log.warning("quote_failed", symbol=symbol, code=error.code)
+        except Exception as error:  # an exit must go out even when an adapter breaks
+            log.warning("quote_failed", symbol=symbol, error=name_of(error))
             market.instruments.setdefault(symbol, None)
             market.quotes[symbol] = None
     return market
@@ -77,6 +82,11 @@ def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
 def _account(broker: Broker) -> AccountState | None:
     try:
         return broker.account()
-    except BrokerError as error:
-        log.warning("account_failed", code=error.code)
+    except Exception as error:  # as above: what is missing denies entries, never exits
+        log.warning("account_failed", error=name_of(error))
         return None
+
+
+def name_of(error: Exception) -> str:
+    """For the log: our code of a venue's error, else its type."""
+    return error.code if isinstance(error, BrokerError) else type(error).__name__

@@ -7,13 +7,25 @@ checked afterwards, and only for the entry. An exit is never larger than what is
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from enum import Flag, auto
 
 from orders.terms import Terms
 from tradehub.core.intent import Intent
+from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderSide, PositionSide, Verb
 
-Cancel = Literal["none", "entries", "all"]
+
+class Cancel(Flag):
+    """Working orders of the symbol and strategy to cancel before anything is sent."""
+
+    NOTHING = 0
+    BUYS = auto()
+    """Entries that would open or enlarge a long."""
+    SELLS = auto()
+    """Entries that would open or enlarge a short."""
+    EXITS = auto()
+    ENTRIES = BUYS | SELLS
+    ALL = BUYS | SELLS | EXITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +46,7 @@ class EntryLeg:
 class Plan:
     exit: ExitLeg | None = None
     entry: EntryLeg | None = None
-    cancel: Cancel = "none"
-    """Working orders of this symbol and strategy to cancel first: its entries, or all of them."""
+    cancel: Cancel = Cancel.NOTHING
     nothing: str | None = None
     """A nothing-to-do code; then the legs are empty."""
     denied: str | None = None
@@ -48,33 +59,50 @@ class Standing:
 
     held: Decimal
     adds: int = 0
+    """Made, and still waiting for their first fill."""
     working_buys: int = 0
+    """Entries."""
     working_sells: int = 0
+    working_exits: int = 0
+    exiting: Decimal = ZERO
+    """What working exits may still take away."""
 
-    @property
-    def working(self) -> int:
-        return self.working_buys + self.working_sells
+    def works(self, kind: Cancel) -> bool:
+        """Is there a working order of that kind?"""
+        counts = {
+            Cancel.BUYS: self.working_buys,
+            Cancel.SELLS: self.working_sells,
+            Cancel.EXITS: self.working_exits,
+        }
+        return any(count for each, count in counts.items() if each in kind)
 
 
 def plan_intent(intent: Intent, terms: Terms, now: Standing, wanted: Decimal | None) -> Plan:
-    """`wanted`: the alert's own size in units (above zero), None when it named none."""
+    """`wanted`: the alert's own size in units, None when it named none; 0 when it is less than
+    the smallest step."""
     match intent.verb:
         case Verb.ENTER:
             return _enter(_side_of(intent), terms, now, wanted)
         case Verb.ADD:
             return _add(intent, terms, now)
-        case Verb.EXIT | Verb.CLOSE_ALL:
+        case Verb.CLOSE_ALL:
+            return _exit(intent, now, None)
+        case Verb.EXIT:
             return _exit(intent, now, wanted)
         case Verb.REDUCE:
-            return _exit(intent, now, wanted) if wanted else Plan(denied="SIZE_MISSING")
+            return Plan(denied="SIZE_MISSING") if wanted is None else _exit(intent, now, wanted)
         case Verb.REVERSE:
             return _reverse(intent, terms, now, wanted)
         case Verb.TARGET:
             return _target(intent, terms, now)
         case Verb.CANCEL | Verb.CANCEL_ALL:
-            return Plan(cancel="all") if now.working else Plan(nothing="NO_OPEN_ORDERS")
+            return Plan(cancel=Cancel.ALL) if now.works(Cancel.ALL) else _NO_OPEN_ORDERS
         case Verb.BREAKEVEN | Verb.AMEND | Verb.PAUSE:
             return Plan(denied="UNSUPPORTED_BY_VENUE")
+
+
+_NO_OPEN_ORDERS = Plan(nothing="NO_OPEN_ORDERS")
+_OPENS = {PositionSide.LONG: Cancel.BUYS, PositionSide.SHORT: Cancel.SELLS}
 
 
 def _side_of(intent: Intent) -> OrderSide:
@@ -86,10 +114,21 @@ def _closing(held: Decimal, quantity: Decimal | None = None) -> ExitLeg:
     return ExitLeg(OrderSide.SELL if held > 0 else OrderSide.BUY, size)
 
 
+def _part(now: Standing, quantity: Decimal) -> Plan:
+    """An exit of less than all. Together with exits that work already it must not be too much."""
+    if not quantity:
+        return Plan(denied="SIZE_ZERO")
+    too_much = EXACT.add(quantity, now.exiting) > abs(now.held)
+    return Plan(
+        exit=_closing(now.held, quantity), cancel=Cancel.EXITS if too_much else Cancel.NOTHING
+    )
+
+
 def _enter(side: OrderSide, terms: Terms, now: Standing, wanted: Decimal | None) -> Plan:
-    against_working = now.working_sells if side is OrderSide.BUY else now.working_buys
     if not now.held:
-        return Plan(entry=EntryLeg(side), cancel="entries" if against_working else "none")
+        return Plan(
+            entry=EntryLeg(side), cancel=Cancel.SELLS if side is OrderSide.BUY else Cancel.BUYS
+        )
     if (now.held > 0) == (side is OrderSide.BUY):
         if now.adds >= terms.max_adds:
             return Plan(nothing="ALREADY_IN_POSITION")
@@ -97,20 +136,19 @@ def _enter(side: OrderSide, terms: Terms, now: Standing, wanted: Decimal | None)
     if terms.on_opposite == "ignore":
         return Plan(nothing="OPPOSITE_IGNORED")
     if wanted is not None and wanted < abs(now.held):
-        return Plan(exit=_closing(now.held, wanted))
+        return _part(now, wanted)
     if terms.on_opposite == "reverse":
         return _flip(side, terms, now, wanted)
-    return Plan(exit=_closing(now.held), cancel="entries")
+    return Plan(exit=_closing(now.held), cancel=Cancel.ALL)
 
 
 def _flip(side: OrderSide, terms: Terms, now: Standing, wanted: Decimal | None) -> Plan:
     """Close, then open the other side. TradingView's contracts on a flip are old plus new."""
+    entry: EntryLeg | None = EntryLeg(side)
     if wanted is not None and terms.flip_quantity == "old_plus_new":
-        left = wanted - abs(now.held)
+        left = EXACT.subtract(wanted, abs(now.held))
         entry = EntryLeg(side, left) if left > 0 else None
-    else:
-        entry = EntryLeg(side)
-    return Plan(exit=_closing(now.held), entry=entry, cancel="entries")
+    return Plan(exit=_closing(now.held), entry=entry, cancel=Cancel.ALL)
 
 
 def _add(intent: Intent, terms: Terms, now: Standing) -> Plan:
@@ -125,40 +163,48 @@ def _add(intent: Intent, terms: Terms, now: Standing) -> Plan:
 
 def _exit(intent: Intent, now: Standing, wanted: Decimal | None) -> Plan:
     """`intent.side` is the side being closed; a sized exit never crosses zero."""
+    # A working entry would open what the user just asked to be out of.
+    opens = Cancel.ENTRIES if intent.side is None else _OPENS.get(intent.side, Cancel.ENTRIES)
     other_side = PositionSide.SHORT if now.held > 0 else PositionSide.LONG
-    entries: Cancel = "entries" if now.working else "none"
+    if not now.held:
+        opens |= Cancel.EXITS
     if not now.held or intent.side is other_side:
-        # A working entry would open what the user just asked to be out of.
-        return Plan(cancel="entries") if now.working else Plan(nothing="ALREADY_FLAT")
-    leg = _closing(now.held, wanted)
-    return Plan(exit=leg, cancel=entries if leg.quantity == abs(now.held) else "none")
+        return Plan(cancel=opens) if now.works(opens) else Plan(nothing="ALREADY_FLAT")
+    if wanted is not None and wanted < abs(now.held):
+        return _part(now, wanted)
+    return Plan(exit=_closing(now.held), cancel=opens | Cancel.EXITS)
 
 
 def _reverse(intent: Intent, terms: Terms, now: Standing, wanted: Decimal | None) -> Plan:
+    if not now.held:
+        if intent.side is None:
+            return Plan(nothing="ALREADY_FLAT")
+        return _enter(_side_of(intent), terms, now, wanted)
     if intent.side is None:
         side = OrderSide.SELL if now.held > 0 else OrderSide.BUY
     else:
         side = _side_of(intent)
-    if not now.held:
-        if intent.side is None:
-            return Plan(nothing="ALREADY_FLAT")
-        return Plan(entry=EntryLeg(side))
     if (now.held > 0) == (side is OrderSide.BUY):
         return Plan(nothing="ALREADY_IN_POSITION")
     return _flip(side, terms, now, wanted)
 
 
 def _target(intent: Intent, terms: Terms, now: Standing) -> Plan:
-    """Make the position equal a signed quantity, scaled by the subscription's multiplier."""
+    """Make the position equal a signed quantity, scaled by the subscription's multiplier. What
+    works is cancelled: it would move the position off the target."""
     if intent.size.value is None:
         return Plan(denied="SIZE_MISSING")
-    target = intent.size.value * terms.multiplier
-    change = target - now.held
+    target = EXACT.multiply(intent.size.value, terms.multiplier)
+    change = EXACT.subtract(target, now.held)
     if not change:
-        return Plan(nothing="TARGET_REACHED")
+        working = now.works(Cancel.ALL)
+        return Plan(cancel=Cancel.ALL) if working else Plan(nothing="TARGET_REACHED")
     side = OrderSide.BUY if change > 0 else OrderSide.SELL
     if not now.held or (now.held > 0) == (change > 0):
-        return Plan(entry=EntryLeg(side, abs(change), add=bool(now.held)))
+        entry = EntryLeg(side, abs(change), add=bool(now.held))
+        return Plan(entry=entry, cancel=Cancel.ALL)
     if not target or (target > 0) == (now.held > 0):
-        return Plan(exit=_closing(now.held, abs(change)))
-    return Plan(exit=_closing(now.held), entry=EntryLeg(side, abs(target)), cancel="entries")
+        return Plan(exit=_closing(now.held, abs(change)), cancel=Cancel.ALL)
+    return Plan(
+        exit=_closing(now.held), entry=EntryLeg(side, abs(target)), cancel=Cancel.ALL
+    )

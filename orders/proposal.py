@@ -20,6 +20,8 @@ from tradehub.core.money import ONE
 from tradehub.core.words import OrderSide, OrderType, SizeMode, Verb
 
 _NO_INSTRUMENT = Instrument(symbol="", quantity_step=ONE)
+_FINEST = Decimal("1e-18")
+"""The step of a size whose instrument can't be had: an exit is not rounded away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ def propose_entry(
     )
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
-    refusal = _refusal(intent, instrument, market) or _against_others(intent, leg, terms, facts)
+    refusal = (
+        _not_reconciled(intent, facts, market)
+        or _refusal(intent, instrument, market)
+        or _against_others(intent, leg, terms, facts)
+    )
     return Proposal(plan, snapshot, request, refusal)
 
 
@@ -90,7 +96,8 @@ def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | No
 
 
 def wanted_quantity(intent: Intent, terms: Terms, facts: Facts, market: Market) -> Decimal | None:
-    """The alert's own size in units, scaled by the multiplier; None when it named none.
+    """The alert's own size in units, scaled by the multiplier and rounded down to the step, so 0
+    when it is less than that; None when it named none or it can't be told.
 
     An entry's size that the profile ignores is not the alert's either: its numbers speak of
     another account. The size of an exit always counts."""
@@ -102,12 +109,12 @@ def wanted_quantity(intent: Intent, terms: Terms, facts: Facts, market: Market) 
     if not is_exit and not own:
         return None
     assert intent.symbol is not None
-    instrument = market.instruments.get(intent.symbol) or _NO_INSTRUMENT
+    instrument = market.instruments.get(intent.symbol)
     sized = size_entry(
         SizingRequest(
             rules=SizingRules(),
             price=market.price(intent.symbol) or intent.reference_price,
-            step=instrument.quantity_step,
+            step=_FINEST if instrument is None else instrument.quantity_step,
             equity=facts.equity,
             buying_power=facts.buying_power,
             signal_size=intent.size,
@@ -115,7 +122,7 @@ def wanted_quantity(intent: Intent, terms: Terms, facts: Facts, market: Market) 
             held_quantity=facts.book.standing(intent.symbol, terms.strategy).held,
         )
     )
-    return sized.quantity or None
+    return sized.quantity
 
 
 def _fixed(request: SizingRequest, quantity: Decimal) -> SizingRequest:
@@ -140,6 +147,14 @@ def _against_others(intent: Intent, leg: EntryLeg, terms: Terms, facts: Facts) -
     assert intent.symbol is not None
     net = facts.book.net_of_others(intent.symbol, terms.strategy)
     return "OPPOSITE_HELD" if net * leg.side.sign < 0 else None
+
+
+def _not_reconciled(intent: Intent, facts: Facts, market: Market) -> str | None:
+    """What works or fills at the venue is not known, so no limit could be kept."""
+    if not market.synced:
+        return "ACCOUNT_NOT_RECONCILED"
+    waits = any(each.symbol == intent.symbol and each.in_review for each in facts.book.working)
+    return "SYMBOL_NOT_RECONCILED" if waits else None
 
 
 def _refusal(intent: Intent, instrument: Instrument | None, market: Market) -> str | None:

@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard import navigation, selectors, wording
+from tradehub.core.money import round_nearest
 
 register = template.Library()
 
@@ -24,12 +25,14 @@ register.filter("ms", wording.milliseconds)
 
 
 @register.filter
-def number(text: str | None) -> str:
-    """A decimal string of a record (a check's measured value, a size), grouped for people."""
+def number(text: str | None, places: int = 8) -> str:
+    """A decimal string of a record (a check's measured value, a size), for people to read: at
+    most so many decimals, while the record keeps every digit."""
     if text in (None, ""):
         return wording.DASH
     try:
-        return wording.quantity(Decimal(str(text)))
+        value = Decimal(str(text))
+        return wording.quantity(round_nearest(value, Decimal(1).scaleb(-places)))
     except ArithmeticError:
         return str(text)
 

@@ -6,6 +6,7 @@ a new kind, until `isolation_world` has one.
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ NOT_IDS = {
 }
 FOREIGN = {404, 405}
 """What another user's object answers, whatever is asked of it."""
+AS_IF_GONE = {"api-keys/<key_id>/revoke/": "back to one's own list: a key is revoked once or twice"}
+"""Where it answers with a redirect instead."""
 CLOSED = {302, 401, 404, 405}
 """What a visitor is answered. 405: the method is refused before anything is looked at."""
 
@@ -139,8 +142,10 @@ def body_naming(world: World, pattern: str) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readiness has its own tests; here its write would wait for this test's transaction."""
+def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Readiness has its own tests; here its write would wait for this test's transaction. And no
+    log of thousands of requests."""
+    caplog.set_level(logging.CRITICAL)
     for name in ("_database", "_redis"):
         monkeypatch.setattr(health, name, health.Probe([name], lambda: []))
     monkeypatch.setattr("orders.api.WAIT_SECONDS", 0)
@@ -204,8 +209,9 @@ def walk(ask: Ask, world: World, routes: list[Route]) -> None:
                 response = ask(method, address, body, asked)
                 where = f"{method.upper()} {route.pattern} {asked and 'with filters'}"
                 assert response.status_code < 500, f"{where}: {response.content[:500]!r}"
-                if route.names_an_object and not route.is_operators:
-                    assert response.status_code in FOREIGN, f"{where}: {response.status_code}"
+                if route.names_an_object:
+                    allowed = FOREIGN | ({302} if route.pattern in AS_IF_GONE else set())
+                    assert response.status_code in allowed, f"{where}: {response.status_code}"
                 _look_for_markers(response, world, said | set(asked.values()), where)
     assert rows_of(world) == before
 
@@ -219,7 +225,7 @@ def _look_for_markers(response: Any, world: World, said: set[str], where: str) -
 
 
 def test_another_users_session_gets_nothing(world: World, bob: User) -> None:
-    walk(by_session(bob), world, all_routes())
+    walk(by_session(bob), world, [each for each in all_routes() if not each.is_operators])
 
 
 def test_another_users_key_gets_nothing(world: World, bob: User, now: datetime) -> None:
