@@ -17,7 +17,7 @@ from orders.planning import EntryLeg, ExitLeg
 from orders.terms import Terms
 from tradehub.core.ids import client_order_id
 from tradehub.core.intent import Intent
-from tradehub.core.money import round_nearest
+from tradehub.core.money import round_down, round_nearest
 from tradehub.core.words import OrderRole, OrderSide, OrderType, TimeInForce, Verb
 from tradehub.lib import live
 
@@ -49,7 +49,7 @@ def exit_draft(leg: ExitLeg, intent: Intent, market: Market) -> OrderDraft:
         market,
         side=leg.side,
         role=OrderRole.EXIT,
-        quantity=leg.quantity,
+        quantity=_on_step(leg.quantity, intent.symbol, market),
         order_type=kind,
     )
 
@@ -134,6 +134,13 @@ def _draft(
         protection=protection,
         after=after,
     )
+
+
+def _on_step(quantity: Decimal, symbol: str | None, market: Market) -> Decimal:
+    """A target's difference may lie between two steps. Less than one is left to the venue."""
+    instrument = market.instruments.get(symbol or "")
+    rounded = None if instrument is None else round_down(quantity, instrument.quantity_step)
+    return rounded or quantity
 
 
 def _on_tick(price: Decimal | None, symbol: str, market: Market) -> Decimal | None:

@@ -8,7 +8,7 @@ lease (stopped, or cut off) can't write. Two accounts never wait for each other.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 
 from orders.models import Lane, LaneItem, Order
 from tradehub.core.words import OrderStatus
@@ -16,6 +16,8 @@ from tradehub.lib.db import in_write_transaction
 
 LEASE = timedelta(seconds=10)
 """How long a lane stays claimed without a sign of life from its holder."""
+
+AHEAD = (LaneItem.Kind.PROTECT, LaneItem.Kind.CANCEL, LaneItem.Kind.HALT)
 
 
 class LostLane(Exception):
@@ -69,10 +71,12 @@ def release_lane(claim: Claim) -> None:
 
 
 def next_item(account_id: str, *, now: datetime) -> LaneItem | None:
-    """The oldest thing to do; None while the oldest waits for its time, so order is kept."""
+    """What is to be done now. Protection, cancels and halts depend on no other item and pass all
+    others. Of those, the oldest; None while the oldest waits for its time, so order is kept."""
+    queued = LaneItem.objects.filter(account_id=account_id, status=LaneItem.Status.QUEUED)
     item = (
-        LaneItem.objects.filter(account_id=account_id, status=LaneItem.Status.QUEUED)
-        .order_by("id")
+        queued.filter(~Q(kind__in=AHEAD) | Q(due_at__lte=now))
+        .order_by(Case(When(kind__in=AHEAD, then=0), default=1), "id")
         .first()
     )
     return item if item is not None and item.due_at <= now else None
@@ -83,7 +87,7 @@ def lanes_with_work(*, now: datetime) -> list[str]:
     due = LaneItem.objects.filter(status=LaneItem.Status.QUEUED, due_at__lte=now)
     unsettled = Order.objects.filter(
         status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value]
-    )
+    ).exclude(reason="NEEDS_REVIEW")
     accounts = set(due.values_list("account_id", flat=True).distinct())
     accounts |= set(unsettled.values_list("account_id", flat=True).distinct())
     busy = Lane.objects.filter(pk__in=accounts, lease_until__gte=now)

@@ -42,17 +42,16 @@ class IllegalTransition(Exception):
         self.event = event
 
 
-def _venue_says(*, sure_to_live: bool) -> dict[OrderEventName, S]:
-    """What a venue may report of an order that it may know."""
-    known = {
-        E.ACCEPT: S.OPEN,
-        E.PARTIAL_FILL: S.PARTIALLY_FILLED,
-        E.FILL: S.FILLED,
-        E.CANCEL: S.CANCELED,
-        E.EXPIRE: S.EXPIRED,
-    }
-    return known if sure_to_live else known | {E.REJECT: S.REJECTED}
-
+_VENUE_SAYS = {
+    E.ACCEPT: S.OPEN,
+    E.PARTIAL_FILL: S.PARTIALLY_FILLED,
+    E.FILL: S.FILLED,
+    E.CANCEL: S.CANCELED,
+    E.EXPIRE: S.EXPIRED,
+    # A venue may take an order and refuse it later, when it triggers or at the open.
+    E.REJECT: S.REJECTED,
+}
+"""What a venue may report of an order that it may know."""
 
 _BY_STATUS: Mapping[S, Mapping[OrderEventName, S]] = {
     S.QUEUED: {
@@ -60,10 +59,13 @@ _BY_STATUS: Mapping[S, Mapping[OrderEventName, S]] = {
         E.DENY: S.DENIED,
         E.CANCEL: S.CANCELED,  # canceled before it was ever sent
     },
-    S.SENDING: {**_venue_says(sure_to_live=False), E.NOT_SENT: S.QUEUED, E.LOSE: S.UNCONFIRMED},
-    S.UNCONFIRMED: {**_venue_says(sure_to_live=False), E.RESEND: S.SENDING},
-    # A venue may take an order and refuse it later, when it triggers or at the open.
-    S.OPEN: _venue_says(sure_to_live=False),
+    S.SENDING: {**_VENUE_SAYS, E.NOT_SENT: S.QUEUED, E.LOSE: S.UNCONFIRMED},
+    S.UNCONFIRMED: {
+        **_VENUE_SAYS,
+        E.RESEND: S.SENDING,
+        E.DENY: S.DENIED,  # the venue is sure that it never knew it, and it may go out no more
+    },
+    S.OPEN: _VENUE_SAYS,
     S.PARTIALLY_FILLED: {
         E.PARTIAL_FILL: S.PARTIALLY_FILLED,
         E.FILL: S.FILLED,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.db import DatabaseError
 
 from brokers.base import Broker
 from brokers.errors import BrokerError
@@ -61,6 +62,8 @@ def observe_prices(
         if symbol is not None and price is not None:
             try:
                 broker.observe(symbol, price, at)
+            except DatabaseError:
+                raise
             except Exception as error:  # a price not taken is a price missing, no more
                 log.warning("price_not_taken", symbol=symbol, error=name_of(error))
 
@@ -72,6 +75,8 @@ def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
         try:
             market.instruments[symbol] = broker.instrument(symbol)
             market.quotes[symbol] = broker.quote(symbol)
+        except DatabaseError:
+            raise  # ours: tried again, with all the numbers
         except Exception as error:  # an exit must go out even when an adapter breaks
             log.warning("quote_failed", symbol=symbol, error=name_of(error))
             market.instruments.setdefault(symbol, None)
@@ -82,6 +87,8 @@ def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
 def _account(broker: Broker) -> AccountState | None:
     try:
         return broker.account()
+    except DatabaseError:
+        raise
     except Exception as error:  # as above: what is missing denies entries, never exits
         log.warning("account_failed", error=name_of(error))
         return None

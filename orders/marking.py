@@ -18,7 +18,8 @@ from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.ledger import Holding, unrealized_pnl
 from orders.models import Position
-from tradehub.core.money import plain
+from orders.selectors import todays_pnl
+from tradehub.core.money import plain, plain_or_none
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
 
@@ -77,11 +78,13 @@ class Marker:
 
     def _publish_equity(self, broker: Broker, account: BrokerAccount) -> None:
         state = broker.account()
+        today = todays_pnl(account, state, self.clock())
         frame = {
             "type": "equity",
             "id": account.pk,
             "version": 0,
             "equity": plain(state.equity),
+            "todays_pnl": plain_or_none(today),
             "currency": state.currency,
             "at": state.at.isoformat(),
         }

@@ -205,6 +205,4 @@ def _target(intent: Intent, terms: Terms, now: Standing) -> Plan:
         return Plan(entry=entry, cancel=Cancel.ALL)
     if not target or (target > 0) == (now.held > 0):
         return Plan(exit=_closing(now.held, abs(change)), cancel=Cancel.ALL)
-    return Plan(
-        exit=_closing(now.held), entry=EntryLeg(side, abs(target)), cancel=Cancel.ALL
-    )
+    return Plan(exit=_closing(now.held), entry=EntryLeg(side, abs(target)), cancel=Cancel.ALL)

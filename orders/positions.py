@@ -5,7 +5,7 @@ an account, a symbol and a strategy. Whatever changes one that asked for a stop 
 look by the lane (`orders.protecting`), in the same commit.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.types import FillReport
@@ -13,7 +13,7 @@ from orders.ledger import FillEffect, Holding, apply_fill
 from orders.models import LaneItem, Order, Position
 from orders.protection import Protection, resolve_protection
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
-from tradehub.core.money import ONE, ZERO, plain, ratio
+from tradehub.core.money import ONE, plain, ratio
 from tradehub.core.words import OrderRole, OrderSide, OrderStatus
 from tradehub.lib import live
 
@@ -76,20 +76,24 @@ def _totals(
     }
 
 
-def queue_protection(position: Position, *, now: datetime) -> None:
-    """Ask the lane to make stop and target fit the position; once, however often asked."""
+def queue_protection(position: Position, *, now: datetime, after: timedelta | None = None) -> None:
+    """Ask the lane to make stop and target fit the position; once, however often asked.
+
+    `after`: not at once, for what was tried in vain before."""
     waiting = LaneItem.objects.filter(
         account_id=position.account_id,
         kind=LaneItem.Kind.PROTECT,
         status=LaneItem.Status.QUEUED,
         subject=position.pk,
     )
+    if after is None:
+        waiting.filter(due_at__gt=now).update(due_at=now)
     if not waiting.exists():
         LaneItem.objects.create(
             account_id=position.account_id,
             kind=LaneItem.Kind.PROTECT,
             subject=position.pk,
-            due_at=now,
+            due_at=now + (after or timedelta()),
             created_at=now,
         )
 
@@ -121,9 +125,13 @@ def protection_asked(data: dict[str, Any]) -> tuple[StopLoss | None, tuple[TakeP
 
 def _without_target(held: Protection, order: Order) -> Protection:
     """A reached target is gone; the shares of the others are of what is left."""
-    rest = [each for each in held.targets if each.price != order.limit_price]
-    gone = sum((each.fraction for each in held.targets if each.price == order.limit_price), ZERO)
-    left = ONE - gone
+    if not held.targets or order.limit_price is None:
+        return held
+    price = order.limit_price
+    reached = min(held.targets, key=lambda each: abs(each.price - price))
+    rest = list(held.targets)
+    rest.remove(reached)
+    left = ONE - reached.fraction
     if left <= 0:
         return Protection(held.stop_price)
     targets = tuple(type(each)(each.price, min(ONE, ratio(each.fraction, left))) for each in rest)

@@ -7,6 +7,7 @@ again. What can't be protected raises the alarm, or is closed where the profile 
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db.models import QuerySet
@@ -16,13 +17,12 @@ from orders.drafts import new_client_order_id
 from orders.lanes import hold_lane
 from orders.lifecycle import WORKING
 from orders.models import LaneItem, Order, Position
-from orders.positions import set_protected
-from orders.protection import Child, NewChild, Protection, plan_children
+from orders.positions import queue_protection, set_protected
+from orders.protection import LOWEST, Child, ChildPlan, NewChild, Protection, plan_children
 from orders.sending import Desk, cancel_at_venue, send_order
 from orders.terms import Terms
 from risk.models import RiskProfile
 from tradehub.core.intent import Intent
-from tradehub.core.money import ONE
 from tradehub.core.words import (
     OrderRole,
     OrderSource,
@@ -36,17 +36,21 @@ from tradehub.lib.db import in_write_transaction
 
 log = structlog.get_logger(__name__)
 
+Shape = tuple[Decimal, Any]
+"""Quantity and protection of a position: what its children are planned for."""
 CHILD_ROLES = (OrderRole.STOP_LOSS.value, OrderRole.TAKE_PROFIT.value)
 
 
 def protect_position(desk: Desk, position_id: str) -> None:
     """Make what works at the venue fit the position. Raises NotYet and LostLane."""
-    cancels = _write_children(desk, position_id)
+    symbol = Position.objects.values_list("symbol", flat=True).get(pk=position_id)
+    step, tick = _steps(desk, symbol)
+    cancels, shape = _write_children(desk, position_id, step, tick)
     for order_id in cancels:
         cancel_at_venue(desk, order_id)
     for order in _children(position_id).filter(status=OrderStatus.QUEUED.value).order_by("id"):
         send_order(desk, order.pk)
-    _judge(desk, position_id)
+    _judge(desk, position_id, step, tick, shape)
 
 
 def cancel_children(desk: Desk, order: Order) -> None:
@@ -59,23 +63,33 @@ def cancel_children(desk: Desk, order: Order) -> None:
             cancel_at_venue(desk, child.pk)
 
 
-def _write_children(desk: Desk, position_id: str) -> list[str]:
-    """Rows for what is missing; ids of what must go."""
-    position = Position.objects.get(pk=position_id)
-    step = _step(desk, position.symbol)
+def _write_children(
+    desk: Desk, position_id: str, step: Decimal, tick: Decimal | None
+) -> tuple[tuple[str, ...], Shape]:
+    """Rows for what is missing; ids of what must go, and of which shape that was meant."""
 
-    def write() -> list[str]:
+    def write() -> tuple[tuple[str, ...], Shape]:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         fresh = Position.objects.get(pk=position_id)
-        protection = Protection.from_json(fresh.protection)
-        working = [_as_child(each) for each in _working_children(position_id)]
-        plan = plan_children(fresh.quantity, protection, working, step)
+        plan = _plan(fresh, _working_children(position_id), step, tick)
         for child in plan.place:
             _create_child(fresh, child, now)
-        return list(plan.cancel)
+        return plan.cancel, _shape(fresh)
 
     return in_write_transaction(write)
+
+
+def _plan(
+    position: Position, children: list[Order], step: Decimal, tick: Decimal | None
+) -> ChildPlan:
+    protection = Protection.from_json(position.protection).on_tick(tick)
+    working = [_as_child(each) for each in children]
+    return plan_children(position.quantity, protection, working, step)
+
+
+def _shape(position: Position) -> Shape:
+    return position.quantity, position.protection
 
 
 def _create_child(position: Position, child: NewChild, now: datetime) -> Order:
@@ -109,27 +123,44 @@ def _create_child(position: Position, child: NewChild, now: datetime) -> Order:
     )
 
 
-def _judge(desk: Desk, position_id: str) -> None:
-    """Does what the position asked for work now? If not: the alarm, or close it."""
+def _judge(
+    desk: Desk, position_id: str, step: Decimal, tick: Decimal | None, meant_for: Shape
+) -> None:
+    """Does what the position asked for work now? If not: the alarm, or close it.
+
+    The item ends here, in the transaction that looks: whatever changes the position from now on
+    makes a new one. If it changed since the children were planned, that is now."""
 
     def judge() -> None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         position = Position.objects.get(pk=position_id)
-        protection = Protection.from_json(position.protection)
-        if not position.is_open or not protection:
+        _end_items(position, now)
+        if not position.is_open or not position.protection:
             set_protected(position, None, now=now)
             return
-        working = {(each.role, each.status) for each in _working_children(position_id)}
-        roles = {role for role, status in working if status != OrderStatus.UNCONFIRMED}
-        has_stop = protection.stop_price is None or OrderRole.STOP_LOSS in roles
-        has_target = not protection.targets or OrderRole.TAKE_PROFIT in roles
-        set_protected(position, has_stop and has_target, now=now)
-        if not has_stop:
+        if _shape(position) != meant_for:
+            queue_protection(position, now=now)
+            return
+        # An unconfirmed child is not placed twice, and is not taken for protection either.
+        children = _working_children(position_id)
+        sure = [each for each in children if each.status != OrderStatus.UNCONFIRMED]
+        missing = {each.role for each in _plan(position, sure, step, tick).place}
+        set_protected(position, not missing, now=now)
+        if OrderRole.STOP_LOSS in missing:
             log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
             _close_if_asked(position, now)
 
     in_write_transaction(judge)
+
+
+def _end_items(position: Position, now: datetime) -> None:
+    LaneItem.objects.filter(
+        account_id=position.account_id,
+        kind=LaneItem.Kind.PROTECT.value,
+        status=LaneItem.Status.QUEUED.value,
+        subject=position.pk,
+    ).update(status=LaneItem.Status.DONE.value, finished_at=now)
 
 
 def _close_if_asked(position: Position, now: datetime) -> None:
@@ -185,9 +216,12 @@ def _as_child(order: Order) -> Child:
     return Child(order.pk, OrderRole(order.role), price, order.quantity - order.filled_quantity)
 
 
-def _step(desk: Desk, symbol: str) -> Decimal:
+def _steps(desk: Desk, symbol: str) -> tuple[Decimal, Decimal | None]:
+    """Of quantity and price. Without them a stop is better unrounded than not placed."""
     try:
         instrument = desk.broker.instrument(symbol)
     except BrokerError:
-        return ONE
-    return ONE if instrument is None else instrument.quantity_step
+        instrument = None
+    if instrument is None:
+        return LOWEST, None
+    return instrument.quantity_step, instrument.price_tick

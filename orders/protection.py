@@ -11,8 +11,20 @@ from decimal import Decimal
 from typing import Any
 
 from tradehub.core.intent import StopLoss, TakeProfit
-from tradehub.core.money import EXACT, ONE, ZERO, percent_of, plain, round_down, round_nearest
+from tradehub.core.money import (
+    EXACT,
+    MAX_DIGITS,
+    ONE,
+    ZERO,
+    percent_of,
+    plain,
+    round_down,
+    round_nearest,
+)
 from tradehub.core.words import OrderRole, OrderSide
+
+LOWEST = Decimal("1e-8")
+"""The lowest price that a stop may have where no tick is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,19 @@ class Protection:
 
     def __bool__(self) -> bool:
         return self.stop_price is not None or bool(self.targets)
+
+    def on_tick(self, tick: Decimal | None) -> "Protection":
+        """With prices that the venue takes."""
+        if tick is None:
+            return self
+        stop = self.stop_price
+        if stop is not None:
+            stop = max(round_nearest(stop, tick), tick)
+        targets = tuple(
+            Target(max(round_nearest(each.price, tick), tick), each.fraction)
+            for each in self.targets
+        )
+        return Protection(stop, targets)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -90,10 +115,12 @@ def resolve_protection(
     stop = None
     if stop_loss is not None:
         stop = _price(basis, -side.sign, stop_loss, tick)
+        if stop is not None and stop <= 0:
+            stop = tick or LOWEST  # asked for, so never dropped: it would not be missed
     targets = []
     for each in take_profits:
         price = _price(basis, side.sign, each, tick)
-        if price is not None:
+        if price is not None and price > 0:
             targets.append(Target(price, each.fraction))
     return Protection(stop, tuple(targets))
 
@@ -151,9 +178,7 @@ def _price(
         price = basis + sign * given.offset
     else:
         return None
-    if price <= 0:
-        return None
     if tick is not None:
         return round_nearest(price, tick)
     # Without a tick: as many digits as a stored number may have.
-    return price if len(price.as_tuple().digits) <= 28 else round_nearest(price, Decimal("1e-8"))
+    return price if len(price.as_tuple().digits) <= MAX_DIGITS else round_nearest(price, LOWEST)

@@ -14,7 +14,13 @@ from brokers.types import FillReport, OrderReport, ReportStatus
 from orders.ledger import average_fill_price
 from orders.lifecycle import ENDED, UNSETTLED, OrderEventName, next_status
 from orders.models import Fill, Lane, LaneItem, Order, OrderEvent
-from orders.positions import ConcurrentChange, find_position, move_position, queue_protection
+from orders.positions import (
+    ConcurrentChange,
+    find_position,
+    move_position,
+    queue_protection,
+    set_protected,
+)
 from orders.settling import settle
 from tradehub.core.intent import iso
 from tradehub.core.money import ZERO, plain
@@ -78,9 +84,9 @@ def record_event(
 
 
 def _release_dependents(order: Order, now: datetime) -> None:
-    """An order that waited for this one goes out when it filled, and never when it didn't."""
+    """An order that waited for this one goes out when it filled or had nothing to do; or never."""
     for waiting in Order.objects.filter(after=order, status=OrderStatus.QUEUED.value):
-        if order.status == OrderStatus.FILLED:
+        if order.status == OrderStatus.FILLED or order.reason == "ALREADY_FLAT":
             LaneItem.objects.create(
                 account_id=order.account_id,
                 kind=LaneItem.Kind.SEND,
@@ -101,13 +107,14 @@ def record_report(account_id: str, order_id: str, report: OrderReport, *, now: d
         _record_fill(order, fill, report.venue_order_id, now)
     status = OrderStatus(order.status)
     venue: dict[str, Any] = {"venue_order_id": report.venue_order_id}
-    if report.status is ReportStatus.OPEN and status in (
-        OrderStatus.SENDING,
-        OrderStatus.UNCONFIRMED,
-    ):
-        record_event(order, E.ACCEPT, key=f"accept:{order.attempts}", now=now, **venue)
+    if report.status in _LIVES and status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED):
+        record_event(order, E.ACCEPT, key=f"accept:{order.attempts}", now=now, reason="", **venue)
+    elif report.status is ReportStatus.FILLED and _is_all(order, report):
+        record_event(order, E.FILL, key="filled", now=now, **venue)
     elif report.status in _ENDINGS and status not in ENDED:
         event = _ENDINGS[report.status]
+        if event is E.REJECT and order.filled_quantity:
+            event = E.CANCEL  # a part was taken, so only the rest was refused
         data = {"venue_code": report.code, "text": report.text}
         reason: dict[str, Any] = {
             "reason": "VENUE_REJECTED" if event is E.REJECT else "",
@@ -118,11 +125,21 @@ def record_report(account_id: str, order_id: str, report: OrderReport, *, now: d
     return order
 
 
+_LIVES = (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED, ReportStatus.FILLED)
+"""Even where its fills come later: the venue knows the order."""
 _ENDINGS = {
     ReportStatus.CANCELED: E.CANCEL,
     ReportStatus.REJECTED: E.REJECT,
     ReportStatus.EXPIRED: E.EXPIRE,
 }
+
+
+def _is_all(order: Order, report: OrderReport) -> bool:
+    """The venue is done with less than we asked for: it had cut the order to what is held, or by
+    what a linked order filled. Every fill of it is here."""
+    return order.status not in ENDED and bool(
+        order.filled_quantity and order.filled_quantity >= report.filled_quantity
+    )
 
 
 def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datetime) -> None:
@@ -148,7 +165,9 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
     filled = sum((quantity for quantity, _ in fills), ZERO)
     record_event(
         order,
-        E.FILL if filled >= order.quantity else E.PARTIAL_FILL,
+        E.FILL
+        if filled >= order.quantity or order.status == OrderStatus.FILLED
+        else E.PARTIAL_FILL,
         key=f"fill:{fill.venue_fill_id}",
         now=now,
         data={
@@ -158,6 +177,9 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
         },
         filled_quantity=filled,
         average_fill_price=average_fill_price(fills),
+        reason=""
+        if order.status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED)
+        else order.reason,
         venue_order_id=venue_order_id,
     )
     realized = move_position(order, fill, first=not earlier, now=now)
@@ -166,10 +188,13 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
 
 
 def _child_ended(order: Order, now: datetime) -> None:
-    """A protective order that ended without filling leaves its position to be looked at."""
+    """A protective order that ended without filling leaves its position bare until it is mended."""
     if order.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT):
         return
     position = find_position(order)
-    # A refused child would be refused again at once; `orders.protecting` tries later.
-    if position is not None and position.is_open and order.status != OrderStatus.REJECTED:
+    if position is None or not position.is_open or not position.protection:
+        return
+    set_protected(position, False, now=now)
+    # A refused child would be refused again at once; `orders.syncing` tries later.
+    if order.status != OrderStatus.REJECTED:
         queue_protection(position, now=now)

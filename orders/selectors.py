@@ -152,14 +152,14 @@ def account_summary(account: BrokerAccount, *, now: datetime | None = None) -> A
         account=account,
         equity=state.equity,
         cash=state.cash,
-        todays_pnl=_todays_pnl(account, state, now or utc_now()),
+        todays_pnl=todays_pnl(account, state, now or utc_now()),
         currency=state.currency,
         buying_power=state.buying_power,
         at=state.at,
     )
 
 
-def _todays_pnl(account: BrokerAccount, state: AccountState, now: datetime) -> Decimal | None:
+def todays_pnl(account: BrokerAccount, state: AccountState, now: datetime) -> Decimal | None:
     """Since the day's first decision, which is when its start is recorded. Without one, nothing
     was traded today: what is held moved since an equity that nobody noted; else it is zero."""
     start = (

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.db.models import F
 
 from brokers.base import Broker
 from brokers.errors import (
@@ -23,21 +24,20 @@ from brokers.errors import (
     RateLimited,
     Unsupported,
 )
-from brokers.models import BrokerAccount
 from brokers.types import OrderReport, OrderRequest
-from orders.lanes import Claim, hold_lane
+from orders.gate import refusal_at_the_gate
+from orders.lanes import LEASE, Claim, LostLane, hold_lane
 from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
 from orders.recording import record_event, record_report
-from risk.selectors import states_for, strictest
 from tradehub.core.intent import Trail
+from tradehub.core.money import plain
 from tradehub.core.words import (
     OrderRole,
     OrderSide,
     OrderStatus,
     OrderType,
     TimeInForce,
-    TradingStateName,
 )
 from tradehub.lib.db import in_write_transaction
 
@@ -45,6 +45,9 @@ log = structlog.get_logger(__name__)
 E = OrderEventName
 
 MAX_ATTEMPTS = 5
+EXITS_TRY_FOR = timedelta(minutes=10)
+REVIEW_AFTER = timedelta(seconds=60)
+NEEDS_REVIEW = "NEEDS_REVIEW"
 CERTAIN_REFUSALS = (OrderRejected, BadCredentials, Unsupported)
 
 
@@ -73,7 +76,10 @@ def send_order(desk: Desk, order_id: str) -> Order:
 
 
 def cancel_at_venue(desk: Desk, order_id: str) -> Order:
-    """Cancel one order, whatever its status; an ended one is returned as it ended."""
+    """Cancel one order, whatever its status; an ended one is returned as it ended.
+
+    Raises NotYet when the venue can't be reached. What it refuses for certain is no reason to wait:
+    the order is returned as it stands, and what comes next (an exit, perhaps) goes on."""
 
     def cancel_unsent() -> Order:
         hold_lane(desk.claim, now=desk.clock())
@@ -87,21 +93,56 @@ def cancel_at_venue(desk: Desk, order_id: str) -> Order:
         return order
     try:
         report = desk.broker.cancel(order.client_order_id)
+    except CERTAIN_REFUSALS as error:
+        return _not_cancelled(desk, order, error)
     except BrokerError as error:
         raise NotYet(error.code, _patience(error)) from error
     return _record(desk, order, report)
 
 
+def _not_cancelled(desk: Desk, order: Order, error: BrokerError) -> Order:
+    """The venue would not: mostly since the order has ended, or is none that it knows."""
+    log.warning("cancel_refused", order=order.pk, code=error.code, text=error.text)
+    try:
+        report = desk.broker.order(order.client_order_id)
+    except BrokerError:
+        return order
+    if report is not None:
+        return _record(desk, order, report)
+    text = "The venue does not know the order any more."
+    return _event(desk, order, E.CANCEL, "cancel", error, reason_text=text)
+
+
 def settle_unconfirmed(desk: Desk) -> None:
     """Ask the venue about each order that was sent without a proven outcome.
 
-    Raises NotYet while one is left: what comes later could depend on it."""
+    Raises NotYet while one is left: what comes later could depend on it. One about which nothing
+    could be learnt for a minute is handed to its owner, so that exits can pass; entries of its
+    symbol stay denied until a poll finds it."""
     waiting = Order.objects.filter(
         account_id=desk.claim.account_id,
         status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
-    )
-    for order_id in waiting.order_by("id").values_list("pk", flat=True):
-        _look_up(desk, Order.objects.get(pk=order_id))
+    ).exclude(reason=NEEDS_REVIEW)
+    for order in waiting.order_by("id"):
+        try:
+            _look_up(desk, order)
+        except NotYet:
+            if not _hand_over(desk, order):
+                raise
+
+
+def _hand_over(desk: Desk, order: Order) -> bool:
+    def flag() -> bool:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        lost = Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value)
+        old = lost.filter(updated_at__lte=now - REVIEW_AFTER)
+        return bool(old.update(reason=NEEDS_REVIEW, version=F("version") + 1))
+
+    flagged = in_write_transaction(flag)
+    if flagged:
+        log.error("order_needs_review", order=order.pk, code=NEEDS_REVIEW)
+    return flagged
 
 
 def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
@@ -113,7 +154,7 @@ def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
         order = Order.objects.get(pk=order_id)
         if order.status != OrderStatus.QUEUED:
             return order, False
-        refusal = _refusal_at_the_gate(order)
+        refusal = refusal_at_the_gate(order, now=now)
         if refusal is not None:
             code, text = refusal
             record_event(order, E.DENY, key="deny", now=now, reason=code, reason_text=text)
@@ -125,40 +166,27 @@ def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
             key=f"send:{attempt}",
             now=now,
             ours=True,
-            data={"attempt": attempt},
+            data={"attempt": attempt, "quantity": plain(order.quantity)},
             attempts=attempt,
             submitted_at=order.submitted_at or now,
+            reason="",
         )
         return order, True
 
     return in_write_transaction(commit)
 
 
-def _refusal_at_the_gate(order: Order) -> tuple[str, str] | None:
-    """Trading may have been halted since the decision. Exits and protection always pass (I7)."""
-    if order.role != OrderRole.ENTRY:
-        return None
-    if not BrokerAccount.objects.filter(pk=order.account_id, enabled=True).exists():
-        return "ACCOUNT_DISABLED", "The account was disabled before the order was sent."
-    states, _ = states_for(
-        owner_id=order.owner_id, account_id=order.account_id, strategy_id=order.strategy_id
-    )
-    state = strictest(states)
-    if state is TradingStateName.HALTED:
-        return "TRADING_HALTED", "Trading was halted before the order was sent."
-    if state is TradingStateName.REDUCING:
-        return "REDUCE_ONLY_STATE", "Trading was set to reduce before the order was sent."
-    return None
-
-
 def _attempt(desk: Desk, order: Order) -> Order:
+    if desk.clock() - order.updated_at > LEASE / 2:
+        # We slept since `sending` was committed: another worker may be asking about it by now.
+        raise LostLane(order.account_id)
     try:
         report = desk.broker.submit(request_of(order))
     except CERTAIN_REFUSALS as error:
         return _refuse(desk, order, error)
     except (NotSent, RateLimited) as error:
         _not_sent(desk, order, error)
-        raise NotYet(error.code, _patience(error)) from error
+        raise NotYet(error.code, _pause(order, error)) from error
     except Exception as error:  # whatever else happened, the order may be at the venue
         _lose(desk, order, error)
         raise NotYet("OUTCOME_UNKNOWN", 1) from error
@@ -213,7 +241,7 @@ def _refuse(desk: Desk, order: Order, error: BrokerError) -> Order:
 
 
 def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
-    if order.attempts >= MAX_ATTEMPTS:
+    if order.attempts >= MAX_ATTEMPTS and not _must_leave(order, desk.clock()):
         _refuse(desk, order, error)
         return
     _event(desk, order, E.NOT_SENT, f"not_sent:{order.attempts}", error, reason=error.code)
@@ -234,7 +262,7 @@ def _look_up(desk: Desk, order: Order) -> None:
     try:
         report = desk.broker.order(order.client_order_id)
         settle = timedelta(seconds=desk.broker.capabilities().settle_seconds)
-    except BrokerError as error:
+    except Exception as error:  # whatever broke, nothing is proven
         raise NotYet("OUTCOME_UNKNOWN", _patience(error)) from error
     if report is not None:
         _record(desk, order, report)
@@ -251,11 +279,15 @@ def _resend(desk: Desk, order: Order) -> None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         fresh = Order.objects.get(pk=order.pk)
+        if fresh.status != OrderStatus.UNCONFIRMED:
+            return fresh  # a poll has found it meanwhile
         attempt = fresh.attempts + 1
-        refusal = _refusal_at_the_gate(fresh)
-        if refusal is not None or attempt > MAX_ATTEMPTS:
-            code, text = refusal or ("NOT_SENT", "The venue does not know it.")
-            record_event(fresh, E.REJECT, key="reject", now=now, reason=code, reason_text=text)
+        refusal = refusal_at_the_gate(fresh, now=now)
+        if refusal is None and attempt > MAX_ATTEMPTS:
+            refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
+        if refusal is not None:
+            code, text = refusal
+            record_event(fresh, E.DENY, key="deny", now=now, reason=code, reason_text=text)
             return fresh
         record_event(fresh, E.RESEND, key=f"resend:{attempt}", now=now, attempts=attempt, reason="")
         return fresh
@@ -265,5 +297,17 @@ def _resend(desk: Desk, order: Order) -> None:
         _attempt(desk, fresh)
 
 
-def _patience(error: BrokerError) -> float:
-    return error.retry_after if isinstance(error, RateLimited) else 1.0
+def _must_leave(order: Order, now: datetime) -> bool:
+    """An exit or a stop is not given up because the venue was away for some seconds."""
+    return order.role != OrderRole.ENTRY and now - order.created_at < EXITS_TRY_FOR
+
+
+def _pause(order: Order, error: BrokerError) -> float:
+    """Before the next attempt: longer each time for what is tried for long."""
+    longer = 0.0 if order.role == OrderRole.ENTRY else min(2.0 ** (order.attempts - 1), 15.0)
+    return max(_patience(error), longer)
+
+
+def _patience(error: Exception) -> float:
+    """As the venue asks; never so short that a lane would turn in circles."""
+    return max(error.retry_after, 0.25) if isinstance(error, RateLimited) else 1.0

@@ -42,7 +42,7 @@ class Sweeper:
         """Hand every lane with something due to the pool; how many."""
         due = [each for each in lanes_with_work(now=utc_now()) if self._take(each)]
         for account_id in due:
-            self._pool.submit(_with_connection, partial(self._drain, account_id))
+            self._pool.submit(self._drain, account_id)
         return len(due)
 
     def _run(self) -> None:
@@ -62,13 +62,13 @@ class Sweeper:
 
     def _drain(self, account_id: str) -> None:
         try:
-            drain_lane(account_id)
+            _with_connection(partial(drain_lane, account_id))
         finally:
             with self._lock:
                 self._busy.discard(account_id)
 
 
-def _with_connection(work: Callable[[], None]) -> None:
+def _with_connection(work: Callable[[], object]) -> None:
     """A thread outside of Django's requests and Celery's tasks looks after its own connection."""
     try:
         close_old_connections()

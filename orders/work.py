@@ -8,14 +8,19 @@ point leaves it to be taken up where it stopped: a decision is made once, an ord
 import os
 import socket
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import structlog
+from django.db import DatabaseError
+from django.db.models import Q
 
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.deciding import decide_item
+from orders.exiting import fit_exit
 from orders.facts import open_symbols
 from orders.lanes import (
     Claim,
@@ -26,10 +31,11 @@ from orders.lanes import (
     next_item,
     release_lane,
 )
-from orders.lifecycle import AT_VENUE, WORKING
-from orders.market import observe_prices, read_market
+from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
+from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
 from orders.protecting import cancel_children, protect_position
+from orders.recording import record_event
 from orders.sending import Desk, NotYet, cancel_at_venue, send_order, settle_unconfirmed
 from orders.settling import settle
 from orders.syncing import sync_orders
@@ -41,6 +47,7 @@ from tradehub.lib.db import in_write_transaction
 
 log = structlog.get_logger(__name__)
 
+UNCONNECTED_SECONDS = 10
 MAX_ATTEMPTS = 5
 """After so many failures of ours an item is parked with its reason, and the lane goes on."""
 
@@ -76,7 +83,7 @@ def drain_due_lanes(*, clock: Callable[[], datetime] = utc_now) -> int:
 
 def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
     account = BrokerAccount.objects.get(pk=claim.account_id)
-    desk = Desk(claim, connect(account, now=clock), clock)
+    desk = _desk(claim, account, clock)
     done = 0
     try:
         settle_unconfirmed(desk)
@@ -88,6 +95,15 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
             break
         done += 1
     return done
+
+
+def _desk(claim: Claim, account: BrokerAccount, clock: Callable[[], datetime]) -> Desk:
+    """Without an adapter (an unknown kind, an unreadable key) the lane waits, and says so."""
+    try:
+        return Desk(claim, connect(account, now=clock), clock)
+    except Exception:
+        in_write_transaction(partial(_wait_all, claim, clock(), UNCONNECTED_SECONDS))
+        raise
 
 
 def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
@@ -125,8 +141,9 @@ def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> tuple[Dec
     symbols = [mapped_symbol(each, terms) for each in intents]
     prices = [each.reference_price for each in intents]
     observe_prices(desk.broker, zip(symbols, prices, strict=True), desk.clock())
-    sync_orders(account, desk.broker, clock=desk.clock)
+    synced = _sync(desk, account)
     market = read_market(desk.broker, [*_named(symbols), *open_symbols(account)])
+    market = replace(market, synced=synced)
 
     def decide() -> tuple[Decision, list[Order]]:
         now = desk.clock()
@@ -134,6 +151,18 @@ def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> tuple[Dec
         return decide_item(item, account, market, now=now)
 
     return in_write_transaction(decide)
+
+
+def _sync(desk: Desk, account: BrokerAccount) -> bool:
+    """Whether the venue told what became of our orders. If not, exits pass and entries don't."""
+    try:
+        sync_orders(account, desk.broker, clock=desk.clock)
+    except DatabaseError:
+        raise
+    except Exception as error:  # a venue that can't tell must not keep an exit from going out
+        log.warning("decided_unsynced", account=account.pk, error=name_of(error))
+        return False
+    return True
 
 
 def _named(symbols: Iterable[str | None]) -> list[str]:
@@ -147,8 +176,10 @@ def _send(desk: Desk, order: Order) -> None:
         first = Order.objects.get(pk=order.after_id)
         if first.status != OrderStatus.FILLED:
             return  # its own SEND item comes when that order is filled
-    if order.role == OrderRole.EXIT and order.order_type == OrderType.MARKET:
-        cancel_children(desk, order)
+    if order.role == OrderRole.EXIT:
+        if order.order_type == OrderType.MARKET:
+            cancel_children(desk, order)
+        fit_exit(desk, order.pk)
     send_order(desk, order.pk)
 
 
@@ -194,11 +225,34 @@ def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "
         LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.QUEUED.value).update(
             status=status.value, reason=reason, finished_at=now
         )
+        if status is LaneItem.Status.PARKED:
+            _deny_unsent(item, now)
         settle(item.signal_id)
         if item.kind == LaneItem.Kind.PROTECT:
             _settle_protected(item.subject)
 
     in_write_transaction(finish)
+
+
+def _deny_unsent(item: LaneItem, now: datetime) -> None:
+    """Nobody will send them any more, so they must not hold room or keep a signal open."""
+    unsent = Order.objects.filter(
+        Q(decision__item=item, parent__isnull=True) | Q(pk=item.subject),
+        account_id=item.account_id,
+        status=OrderStatus.QUEUED.value,
+    )
+    for order in unsent.order_by("id"):
+        order.refresh_from_db()  # the one before may have ended it
+        if order.status == OrderStatus.QUEUED:
+            text = "It failed too often on our side to be sent; the log says why."
+            record_event(
+                order,
+                OrderEventName.DENY,
+                key="deny",
+                now=now,
+                reason="INTERNAL_ERROR",
+                reason_text=text,
+            )
 
 
 def _settle_protected(position_id: str) -> None:
@@ -235,7 +289,15 @@ def _postpone(desk: Desk, item: LaneItem, seconds: float, *, failed: bool = Fals
 
 
 def _postpone_lane(desk: Desk, wait: NotYet) -> None:
+    """Nothing of the lane can be done before the venue has told about what was sent."""
     log.info("lane_waits", account=desk.claim.account_id, reason=wait.reason)
-    item = next_item(desk.claim.account_id, now=desk.clock())
-    if item is not None:
-        _postpone(desk, item, wait.seconds)
+
+    in_write_transaction(partial(_wait_all, desk.claim, desk.clock(), wait.seconds))
+
+
+def _wait_all(claim: Claim, now: datetime, seconds: float) -> None:
+    hold_lane(claim, now=now)
+    until = now + timedelta(seconds=seconds)
+    LaneItem.objects.filter(
+        account_id=claim.account_id, status=LaneItem.Status.QUEUED.value, due_at__lt=until
+    ).update(due_at=until)

@@ -18,6 +18,7 @@ from risk.models import RiskProfile, TradingState
 from risk.profile_fields import FIELDS, check_together, parse_fields
 from tradehub.core.errors import BadInput, Conflict, NotFound
 from tradehub.core.words import Scope, TradingStateName
+from tradehub.lib import live
 from tradehub.lib.db import in_write_transaction
 
 T = TypeVar("T")
@@ -205,9 +206,18 @@ def _switch(action: str, values: dict[str, Any], switch: Switch) -> TradingState
             now=switch["now"],
             ip=switch.get("ip", ""),
         )
+        for user_id in _concerned(scope, owner):
+            live.notify(user_id, "state", row.pk, int(switch["now"].timestamp() * 1000))
         return row
 
     return in_write_transaction(work)
+
+
+def _concerned(scope: Scope, owner: User | None) -> list[int]:
+    """Whose open pages show the state."""
+    if scope is Scope.SITE:
+        return list(User.objects.filter(is_active=True).values_list("pk", flat=True))
+    return [] if owner is None else [owner.pk]
 
 
 def _checked_scope_id(scope: Scope, scope_id: str, owner: User | None, actor: User | None) -> str:

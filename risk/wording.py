@@ -15,7 +15,7 @@ _CENT = Decimal("0.01")
 def money(number: Decimal) -> str:
     """`1,505.00`; at least two decimals, more only when there are any."""
     if number == round_nearest(number, _CENT):
-        return format(round_nearest(number, _CENT), ",.2f")
+        return format(round_nearest(number, _CENT) + 0, ",.2f")  # + 0: a zero has no sign
     return quantity(number)
 
 

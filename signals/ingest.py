@@ -126,11 +126,14 @@ class Writer:
             batch, throttled = self._next_work()
             if not batch and not throttled:
                 return
-            store_batch(batch)
+            try:
+                store_batch(batch)
+                store_throttled(throttled)
+            except Exception as error:  # this one thread must outlive whatever one alert does
+                log.exception("ingest_broke", error=type(error).__name__)
             self._storing = ()
             for arrival in batch:
-                arrival.done()
-            store_throttled(throttled)
+                _answer(arrival)
 
     def _next_work(self) -> tuple[list[Arrival], Counter[str]]:
         """What waits; nothing at all only when closing."""
@@ -141,6 +144,13 @@ class Writer:
             throttled, self._throttled = self._throttled, Counter()
             self._storing = [self._waiting.popleft() for _ in range(size)]
             return list(self._storing), throttled
+
+
+def _answer(arrival: Arrival) -> None:
+    try:
+        arrival.done()
+    except RuntimeError:  # its event loop has ended; nobody waits there any more
+        log.info("answer_unheard", signal=arrival.id)
 
 
 writer = Writer()
@@ -157,7 +167,7 @@ def store_batch(batch: Sequence[Arrival]) -> None:
         log.error("ingest_failed", error=type(error).__name__, alerts=len(batch))
         _fail(batch)
         connection.close()
-    except Error as error:
+    except Exception as error:  # a value that the driver can't even bind is no database error
         log.warning("ingest_batch_spoiled", error=type(error).__name__, alerts=len(batch))
         _one_by_one(batch)
     else:
@@ -178,7 +188,7 @@ def _one_by_one(batch: Sequence[Arrival]) -> None:
     for arrival in batch:
         try:
             _commit([arrival])
-        except Error as error:
+        except Exception as error:  # as above: it fails alone
             log.error("ingest_row_refused", error=type(error).__name__, signal=arrival.id)
             _fail([arrival])
         else:
@@ -205,8 +215,9 @@ def _write(batch: Sequence[Arrival]) -> None:
             current.append(arrival)
         else:
             arrival.outcome = Outcome.REROUTED
+    invalid = [each for each in current if each.error is not None]
     _claim([each for each in current if each.error is None])
-    _settle_invalid([each for each in current if each.error is not None])
+    _settle_invalid(invalid)
     now = utc_now()
     ingest_rows.insert_signals(
         [each for each in current if each.outcome is not Outcome.DUPLICATE], now

@@ -8,7 +8,7 @@ Unknown, revoked and expired tokens are one thing here: no route.
 
 import ipaddress
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -25,6 +25,8 @@ from tradehub.lib.crypto import open_sealed
 FRESH_SECONDS = 0.5
 """How old the last look at the version may be when a request is refused or admitted."""
 MAX_ROUTES = 20_000
+NOBODY = b""
+"""The digest of no token."""
 
 TRADINGVIEW_ADDRESSES = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
 """Where TradingView sends webhooks from (tradingview.com/support/solutions/43000529348)."""
@@ -86,16 +88,26 @@ class Routes:
         """Without a look at the database; None when it must be looked up."""
         if time.monotonic() - self._seen_at > FRESH_SECONDS:
             return None
-        return self._by_digest.get(digest)
+        return self._known(digest)
 
-    def look_up(self, digest: bytes) -> Route | None:
-        """With a look at the version, and at the token unless it is cached under that version."""
+    def look_up(self, digest: bytes, admits: Callable[[Route], bool] = bool) -> Route | None:
+        """With a look at the version, and at the token unless it is cached under that version.
+
+        A route that doesn't admit is none, and costs what an unknown token costs: two looks."""
         self.saw_version(read_version())
-        known = self._by_digest.get(digest)
-        return known if known is not None else self.read(digest)
+        route = self._known(digest)
+        if route is None:
+            route = self._read(digest)
+        elif not admits(route):
+            self._read(NOBODY)
+        return route if route is not None and admits(route) else None
 
-    def read(self, digest: bytes) -> Route | None:
-        """From the database, always: what a refusal pays too, so that all cost the same."""
+    def _known(self, digest: bytes) -> Route | None:
+        """A route that was read while another thread saw a newer version is not current."""
+        route = self._by_digest.get(digest)
+        return route if route is not None and route.version == self._version else None
+
+    def _read(self, digest: bytes) -> Route | None:
         route = read_route(digest, self._version)
         if route is not None:
             if len(self._by_digest) >= MAX_ROUTES:

@@ -208,15 +208,17 @@ def _token_of_body(parsed: ParsedAlert | ParseProblem) -> str:
 
 
 async def _route(token: str, request: Request) -> Route:
-    """The token's route. Every refusal pays one look at the database."""
+    """The token's route. Every refusal has looked at the database, in the same way."""
+
+    def admits(route: Route) -> bool:
+        return route.admits(request.address, request.received_at)
+
     digest = digest_of(token)
     route = routes.cached(digest)
-    fresh = route is None
+    if route is not None and admits(route):
+        return route
+    route = await _in_reader(lambda: routes.look_up(digest, admits))
     if route is None:
-        route = await _in_reader(routes.look_up, digest)
-    if route is None or not route.admits(request.address, request.received_at):
-        if not fresh:
-            await _in_reader(routes.read, digest)
         raise Refused("NOT_FOUND", status=404)
     return route
 
@@ -229,10 +231,10 @@ def _throttle_or_refuse(route: Route) -> None:
         raise Refused("RATE_LIMITED", status=429, headers=((b"retry-after", str(wait).encode()),))
 
 
-async def _in_reader(look: Callable[[bytes], Route | None], digest: bytes) -> Route | None:
+async def _in_reader(look: Callable[[], Route | None]) -> Route | None:
     def read() -> Route | None:
         close_old_connections()
-        return look(digest)
+        return look()
 
     try:
         return await asyncio.get_running_loop().run_in_executor(_reader, read)

@@ -77,6 +77,26 @@ def test_a_visitor_is_refused() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("origin", "welcome"), [(b"http://testserver", True), (b"https://evil.example", False)]
+)
+def test_only_pages_of_this_hub_may_open_it(alice: User, origin: bytes, welcome: bool) -> None:
+    """Through the application as it is served: a cookie alone is not enough."""
+    from tradehub.asgi import application  # importing it sets the whole server up
+
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        socket = socket_of(client)
+        socket.scope["headers"][0] = (b"origin", origin)
+        socket.application = application
+        connected, _ = await socket.connect(timeout=5)
+        assert connected is welcome
+        await socket.disconnect()
+
+    play(scene)
+
+
 def test_a_session_that_is_gone_is_refused(alice: User) -> None:
     client = signed_in(alice)
     Session.objects.all().delete()

@@ -12,15 +12,9 @@ from dashboard.tests.builders import (
     make_invalid_signal,
     make_order,
     make_signal,
-    make_world,
 )
 from tradehub.core.errors import NotFound
 from tradehub.core.words import OrderStatus, Outcome, SignalStatus
-
-
-@pytest.fixture
-def world(alice: User, now: datetime) -> World:
-    return make_world(alice, now)
 
 
 def stages_of(page: SignalPage) -> dict[str, str]:

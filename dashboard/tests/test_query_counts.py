@@ -8,25 +8,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import User
 from dashboard.tests.builders import (
     World,
     make_decision,
     make_invalid_signal,
     make_order,
     make_signal,
-    make_world,
 )
 from risk import services as risk_services
 from signals.models import Strategy, Subscription
 from tradehub.core.words import Outcome
 
 LISTS = ["signals", "orders", "strategies", "risk-profiles"]
-
-
-@pytest.fixture
-def world(alice: User, now: datetime) -> World:
-    return make_world(alice, now)
 
 
 def add_rows(world: World, now: datetime) -> None:

@@ -4,8 +4,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-import pytest
-
 from accounts.models import User
 from brokers import services as brokers_services
 from dashboard import selectors
@@ -15,15 +13,9 @@ from dashboard.tests.builders import (
     make_fill,
     make_invalid_signal,
     make_signal,
-    make_world,
 )
 from orders.selectors import AccountSummary, account_summaries
 from tradehub.core.words import Outcome
-
-
-@pytest.fixture
-def world(alice: User, now: datetime) -> World:
-    return make_world(alice, now)
 
 
 def test_signals_by_outcome_status_and_symbol(world: World, now: datetime) -> None:

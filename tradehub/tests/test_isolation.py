@@ -122,8 +122,9 @@ def _patterns(resolver: URLResolver, prefix: str) -> Iterator[str]:
             yield text
 
 
-def body_naming(world: World, pattern: str) -> dict[str, Any]:
-    """A body that would do something with the other user's things, if it were let."""
+def bodies_naming(world: World) -> dict[str, dict[str, Any]]:
+    """A body that would do something with the other user's things, if it were let. By a POST to a
+    part of the API that names such a body, nothing may be made."""
     account, strategy = world.ids["broker-accounts"], world.ids["strategies"]
     profile = world.ids["risk-profiles"]
     subscription = {"account": account, "risk_profile": profile, "mode": "auto"}
@@ -138,7 +139,7 @@ def body_naming(world: World, pattern: str) -> dict[str, Any]:
         "api/v1/trading-state/resume/": state,
         "start/webhook/": {"strategy": strategy, "account": account, "profile": profile},
         "strategies/<strategy_id>/accounts/": subscription,
-    }.get(pattern, {"name": "x", "reason": "not mine", "enabled": False})
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -194,6 +195,7 @@ def by_key(user: User, now: datetime) -> Ask:
 def walk(ask: Ask, world: World, routes: list[Route]) -> None:
     """Every route by every method, with the owner's ids wherever an id goes."""
     before = rows_of(world)
+    bodies = bodies_naming(world)
     query = {
         "account": world.ids["broker-accounts"],
         "strategy": world.ids["strategies"],
@@ -202,7 +204,8 @@ def walk(ask: Ask, world: World, routes: list[Route]) -> None:
     }
     for route in routes:
         address = route.address(world.ids)
-        body = body_naming(world, route.pattern)
+        named = bodies.get(route.pattern)
+        body = named or {"name": "x", "reason": "not mine", "enabled": False}
         said = {address, json.dumps(body)}
         for method in METHODS:
             for asked in ({}, query):
@@ -212,6 +215,8 @@ def walk(ask: Ask, world: World, routes: list[Route]) -> None:
                 if route.names_an_object:
                     allowed = FOREIGN | ({302} if route.pattern in AS_IF_GONE else set())
                     assert response.status_code in allowed, f"{where}: {response.status_code}"
+                if named and method == "post" and route.pattern.startswith("api/"):
+                    assert response.status_code >= 400, f"{where}: {response.status_code}"
                 _look_for_markers(response, world, said | set(asked.values()), where)
     assert rows_of(world) == before
 

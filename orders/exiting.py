@@ -1,0 +1,74 @@
+"""An exit just before it leaves: never more than is held, and all where all was meant.
+
+Between the decision and now a stop may have filled, or the entry whose rest was just cancelled.
+"""
+
+from decimal import Decimal
+
+from orders.lanes import hold_lane
+from orders.lifecycle import OrderEventName
+from orders.models import Order, OrderEvent
+from orders.positions import ConcurrentChange, find_position
+from orders.recording import record_event
+from orders.sending import Desk
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderRole, OrderSide, OrderStatus
+from tradehub.lib.db import in_write_transaction
+
+ALREADY_FLAT = "ALREADY_FLAT"
+
+
+def fit_exit(desk: Desk, order_id: str) -> Order:
+    """The queued exit, cut or grown to what is held now; canceled when nothing is."""
+
+    def fit() -> Order:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        order = Order.objects.select_related("decision").get(pk=order_id)
+        if order.status != OrderStatus.QUEUED:
+            return order
+        position = find_position(order)
+        held = ZERO if position is None else position.quantity
+        there = max(ZERO, -OrderSide(order.side).sign * held)
+        if not there:
+            text = "Nothing was left to exit when the order was to leave."
+            record_event(
+                order,
+                OrderEventName.CANCEL,
+                key="cancel",
+                now=now,
+                reason=ALREADY_FLAT,
+                reason_text=text,
+            )
+            return order
+        wanted = min(there, EXACT.add(order.quantity, _entered_since(order)))
+        if wanted != order.quantity:
+            _resize(order, wanted)
+        return order
+
+    return in_write_transaction(fit)
+
+
+def _entered_since(order: Order) -> Decimal:
+    """What entries that the decision cancels have still filled after it: an exit that cancels
+    entries is one of all that is held."""
+    decision = order.decision
+    if decision is None or not decision.cancels:
+        return ZERO
+    late = OrderEvent.objects.filter(
+        order_id__in=decision.cancels,
+        order__role=OrderRole.ENTRY.value,
+        order__symbol=order.symbol,
+        order__side=OrderSide(order.side).opposite.value,
+        event__in=[OrderEventName.FILL.value, OrderEventName.PARTIAL_FILL.value],
+        at__gt=decision.decided_at,
+    )
+    filled = (Decimal(data["quantity"]) for data in late.values_list("data", flat=True))
+    return sum(filled, ZERO)
+
+
+def _resize(order: Order, quantity: Decimal) -> None:
+    same = Order.objects.filter(pk=order.pk, version=order.version)
+    if same.update(quantity=quantity, version=order.version + 1) != 1:
+        raise ConcurrentChange(order.pk)
+    order.quantity, order.version = quantity, order.version + 1
