@@ -178,7 +178,8 @@ def _unless_label_taken(work: Any, label: str) -> None:
 
 def _has_orders(account: BrokerAccount) -> Conflict:
     return Conflict(
-        f"The account {account.label!r} has orders, which stay on record. Disable it instead."
+        f"The account {account.label!r} has orders, which stay on record, or a strategy trades on "
+        "it. Unsubscribe the strategy, or disable the account instead."
     )
 
 

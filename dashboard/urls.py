@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views import activity, overview, settings, start, strategies, webhooks
+from dashboard.views import activity, overview, settings, start, strategies, switches, webhooks
 
 app_name = "dashboard"
 urlpatterns = [
@@ -13,8 +13,33 @@ urlpatterns = [
     path("dashboard/equity.json", overview.equity, name="equity"),
     path("dashboard/panels/<slug:name>/", overview.panel, name="panel"),
     path("dashboard/signed-in/", overview.probe, name="probe"),
-    path("trading/halt/", overview.halt, name="halt"),
-    path("trading/resume/", overview.resume, name="resume"),
+    path("trading/halt/", switches.halt, name="halt"),
+    path("trading/resume/", switches.resume, name="resume"),
+    path("trading/emergency-stop/", switches.emergency_stop, name="emergency-stop"),
+    path(
+        "trading/accounts/<str:account_id>/halt/",
+        switches.switch_account,
+        {"halted": True},
+        name="halt-account",
+    ),
+    path(
+        "trading/accounts/<str:account_id>/resume/",
+        switches.switch_account,
+        {"halted": False},
+        name="resume-account",
+    ),
+    path(
+        "trading/strategies/<str:strategy_id>/halt/",
+        switches.switch_strategy,
+        {"halted": True},
+        name="halt-strategy",
+    ),
+    path(
+        "trading/strategies/<str:strategy_id>/resume/",
+        switches.switch_strategy,
+        {"halted": False},
+        name="resume-strategy",
+    ),
     path("positions/<str:position_id>/close/", overview.close_position, name="close-position"),
     path("signals/", activity.signal_list, name="signals"),
     path("signals/<str:signal_id>/", activity.signal_detail, name="signal"),
@@ -38,9 +63,12 @@ urlpatterns = [
         name="strategy-resume",
     ),
     path("strategies/<str:strategy_id>/test/", start.send_test, name="send-test"),
+    path("strategies/<str:strategy_id>/delete/", strategies.delete, name="strategy-delete"),
     path("strategies/<str:strategy_id>/webhook/", webhooks.options, name="webhook-options"),
+    path("strategies/<str:strategy_id>/webhook/new/", webhooks.renew, name="webhook-renew"),
     path("strategies/<str:strategy_id>/accounts/", strategies.subscribe, name="subscribe"),
     path("webhooks/<str:token_id>/rotate/", webhooks.rotate, name="webhook-rotate"),
+    path("webhooks/<str:token_id>/revoke/", webhooks.revoke, name="webhook-revoke"),
     path(
         "subscriptions/<str:subscription_id>/edit/",
         strategies.subscription_edit,
@@ -69,6 +97,11 @@ urlpatterns = [
         settings.account_switch,
         {"enabled": True},
         name="broker-account-enable",
+    ),
+    path(
+        "broker-accounts/<str:account_id>/delete/",
+        settings.account_delete,
+        name="broker-account-delete",
     ),
     path("risk-profiles/", settings.profile_list, name="risk-profiles"),
     path("risk-profiles/new/", settings.profile_create, name="risk-profile-create"),

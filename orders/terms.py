@@ -81,6 +81,7 @@ class Terms:
         values["default_order_type"] = OrderType(values["default_order_type"])
         values["default_time_in_force"] = TimeInForce(values["default_time_in_force"])
         values["symbols"] = tuple(values["symbols"])
+        values["symbols"] = tuple(values["symbols"])
         values["overrides"] = frozenset(values["overrides"])
         values["multiplier"] = Decimal(values["multiplier"])
         values["mode"] = SubscriptionMode(values["mode"])

@@ -61,7 +61,7 @@ class Subscription(models.Model):
     id = IdField(prefix="sub")
     strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="subscriptions")
     account = models.ForeignKey(
-        "brokers.BrokerAccount", on_delete=models.CASCADE, related_name="subscriptions"
+        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="subscriptions"
     )
     risk_profile = models.ForeignKey(
         "risk.RiskProfile", on_delete=models.PROTECT, related_name="subscriptions"

@@ -94,6 +94,9 @@ class PaperPrice(models.Model):
     first_at = models.DateTimeField()
     last_price = MoneyField()
     last_at = models.DateTimeField()
+    named = models.BooleanField(default=True)
+    """False: somebody looked before any alert named a price, so the walk began at a made-up one;
+    the first named price restarts it, unless the symbol was traded by then."""
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from brokers.options import PaperOptions
-from brokers.paper.models import PaperPrice
+from brokers.paper.models import PaperOrder, PaperPrice
 from brokers.paper.synthetic import price_at
 from brokers.types import Quote
 from tradehub.core.symbols import BadSymbol, parse_symbol
@@ -39,7 +39,7 @@ def quotes_of(
     }
     if options.price_source == SYNTHETIC:
         for symbol in set(symbols) - rows.keys():
-            rows[symbol] = _begin(account_id, symbol, FIRST_SYNTHETIC_PRICE, now)
+            rows[symbol] = _begin(account_id, symbol, FIRST_SYNTHETIC_PRICE, now, named=False)
     return {symbol: _quote(row, options, now) for symbol, row in rows.items()}
 
 
@@ -47,12 +47,19 @@ def record_price(account_id: str, symbol: str, price: Decimal, at: datetime, now
     """Keep what an alert named; False for a price that is older than the one known."""
     at = min(at, now)  # a sender's clock that runs ahead must not shut out later prices
     rows = PaperPrice.objects.filter(account_id=account_id, symbol=symbol)
-    if rows.filter(last_at__lte=at).update(last_price=price, last_at=at):
+    if rows.filter(named=True, last_at__lte=at).update(last_price=price, last_at=at):
         return True
-    return _begin(account_id, symbol, price, at).last_at == at
+    row = _begin(account_id, symbol, price, at)
+    if row.named:
+        return row.last_at == at
+    traded = PaperOrder.objects.filter(account_id=account_id, symbol=symbol).exists()
+    start = {} if traded else {"first_price": price, "first_at": at}
+    return bool(rows.update(named=True, last_price=price, last_at=at, **start))
 
 
-def _begin(account_id: str, symbol: str, price: Decimal, at: datetime) -> PaperPrice:
+def _begin(
+    account_id: str, symbol: str, price: Decimal, at: datetime, *, named: bool = True
+) -> PaperPrice:
     """The row of a symbol; made now, unless somebody else was first."""
     fresh = PaperPrice(
         account_id=account_id,
@@ -61,6 +68,7 @@ def _begin(account_id: str, symbol: str, price: Decimal, at: datetime) -> PaperP
         first_at=at,
         last_price=price,
         last_at=at,
+        named=named,
     )
     PaperPrice.objects.bulk_create([fresh], ignore_conflicts=True)
     return PaperPrice.objects.get(account_id=account_id, symbol=symbol)

@@ -37,14 +37,22 @@ ACTIONS = {
     "strategy-pause": "strategy",
     "strategy-resume": "strategy",
     "send-test": "strategy",
+    "strategy-delete": "strategy",
+    "halt-strategy": "strategy",
+    "resume-strategy": "strategy",
+    "halt-account": "account",
+    "resume-account": "account",
+    "webhook-renew": "strategy",
     "webhook-rotate": "token",
+    "webhook-revoke": "token",
     "unsubscribe": "subscription",
     "broker-account-check": "account",
     "broker-account-disable": "account",
     "broker-account-enable": "account",
+    "broker-account-delete": "account",
     "risk-profile-delete": "profile",
 }
-OWN_ACTIONS = ["halt", "resume", "make-webhook"]
+OWN_ACTIONS = ["halt", "resume", "emergency-stop", "make-webhook"]
 PANELS = ["figures", "positions", "signals", "orders", "stripe", "halt"]
 APART = {"home", "probe", "panel"}
 

@@ -61,14 +61,18 @@ def without_page(request: HttpRequest) -> str:
     return query.urlencode()
 
 
-def act(request: HttpRequest, work: Callable[[], Any], *, done: str, to: str) -> HttpResponse:
-    """Do it, say so (or why not), and go back to where the button was."""
+def act(
+    request: HttpRequest, work: Callable[[], Any], *, done: str, to: str, refused: str = ""
+) -> HttpResponse:
+    """Do it, say so (or why not), and go back to where the button was. `refused`: where to go when
+    it was not done, if elsewhere, as after a delete."""
     try:
         work()
     except NotFound:
         raise
     except TradehubError as error:
         messages.error(request, f"{error.message} ({error.code})")
+        to = refused or to
     else:
         messages.success(request, done)
     target = request.POST.get("next", "")

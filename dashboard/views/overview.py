@@ -1,4 +1,4 @@
-"""The dashboard, its parts that are fetched live, the equity curve, and the stop button."""
+"""The dashboard, its parts that are fetched live, and the equity curve."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,10 +9,8 @@ from accounts.requests import ip_of
 from dashboard import selectors
 from dashboard.views.base import act, signed_in, user_of
 from orders import services as orders_services
-from risk import services as risk_services
 from tradehub.core.errors import NotFound
 from tradehub.core.money import plain
-from tradehub.core.words import Scope
 from tradehub.lib.clock import utc_now
 
 
@@ -85,46 +83,6 @@ def equity(request: HttpRequest) -> HttpResponse:
                 for curve in curves
             ]
         }
-    )
-
-
-@signed_in
-@require_POST
-def halt(request: HttpRequest) -> HttpResponse:
-    user = user_of(request)
-    return act(
-        request,
-        lambda: orders_services.halt_trading(
-            scope=Scope.USER,
-            scope_id=str(user.pk),
-            reason=request.POST.get("reason", ""),
-            owner=user,
-            actor=user,
-            now=utc_now(),
-            ip=ip_of(request),
-        ),
-        done="Trading is halted: entries are denied, working entries are cancelled, exits pass.",
-        to="dashboard:dashboard",
-    )
-
-
-@signed_in
-@require_POST
-def resume(request: HttpRequest) -> HttpResponse:
-    user = user_of(request)
-    return act(
-        request,
-        lambda: risk_services.resume(
-            scope=Scope.USER,
-            scope_id=str(user.pk),
-            reason=request.POST.get("reason", ""),
-            owner=user,
-            actor=user,
-            now=utc_now(),
-            ip=ip_of(request),
-        ),
-        done="Trading is resumed. What was cancelled stays cancelled.",
-        to="dashboard:dashboard",
     )
 
 

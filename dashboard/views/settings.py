@@ -1,8 +1,9 @@
-"""Broker accounts and risk profiles: list, create, change, check."""
+"""Broker accounts and risk profiles: list, create, change, check, delete."""
 
 from django.contrib import messages as notices
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.requests import ip_of
@@ -69,6 +70,7 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "summary": account_summary(account),
         "positions": selectors.positions_for(user, account=account),
         "subscriptions": selectors.subscriptions_on(account),
+        "state": selectors.states_for(user, Scope.ACCOUNT, [account.pk]).get(account.pk),
     }
     return render(request, "dashboard/account.html", context)
 
@@ -126,6 +128,22 @@ def account_switch(request: HttpRequest, account_id: str, enabled: bool) -> Http
         lambda: change(account=account, actor=user, now=utc_now(), ip=ip_of(request)),
         done=f"{account.label} {said}.",
         to="dashboard:broker-accounts",
+    )
+
+
+@signed_in
+@require_POST
+def account_delete(request: HttpRequest, account_id: str) -> HttpResponse:
+    user = user_of(request)
+    account = account_for(user, account_id)
+    return act(
+        request,
+        lambda: brokers_services.delete_account(
+            account=account, actor=user, now=utc_now(), ip=ip_of(request)
+        ),
+        done=f"{account.label} is deleted.",
+        to="dashboard:broker-accounts",
+        refused=reverse("dashboard:broker-account", args=[account_id]),
     )
 
 
@@ -197,4 +215,5 @@ def profile_delete(request: HttpRequest, profile_id: str) -> HttpResponse:
         ),
         done=f"{profile.name} is deleted.",
         to="dashboard:risk-profiles",
+        refused=reverse("dashboard:risk-profile-edit", args=[profile_id]),
     )

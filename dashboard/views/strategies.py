@@ -1,8 +1,9 @@
-"""Strategies: list, create, look at, change, pause; and which accounts they trade on."""
+"""Strategies: list, create, look at, change, pause, delete; and which accounts they trade on."""
 
 from django.contrib import messages as notices
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
@@ -14,18 +15,20 @@ from dashboard.messages import ready_messages
 from dashboard.views.base import act, signed_in, submit, user_of
 from dashboard.views.webhooks import STAND_IN, shown_once
 from orders.terms import DEFAULT_OVERRIDES
-from risk.selectors import paused_strategies, risk_profile_for, risk_profiles_for
+from risk.selectors import risk_profile_for, risk_profiles_for
 from signals import services
 from signals.models import Strategy, Subscription
+from tradehub.core.words import Scope
 from tradehub.lib.clock import utc_now
 
 
 @signed_in
 @require_GET
 def strategy_list(request: HttpRequest) -> HttpResponse:
-    strategies = list(selectors.strategies_for(user_of(request)))
-    paused = paused_strategies([each.pk for each in strategies])
-    context = {"strategies": strategies, "paused": paused}
+    user = user_of(request)
+    strategies = list(selectors.strategies_for(user))
+    states = selectors.states_for(user, Scope.STRATEGY, [each.pk for each in strategies])
+    context = {"strategies": strategies, "states": states}
     return render(request, "dashboard/strategies.html", context)
 
 
@@ -37,7 +40,7 @@ def strategy_detail(request: HttpRequest, strategy_id: str) -> HttpResponse:
     rows = selectors.signals_for(user, strategy=strategy.pk)[:8]
     context = {
         "strategy": strategy,
-        "paused": strategy.pk in paused_strategies([strategy.pk]),
+        "state": selectors.states_for(user, Scope.STRATEGY, [strategy.pk]).get(strategy.pk),
         "signals": [selectors.signal_row(each) for each in rows],
         "messages_to_paste": ready_messages(STAND_IN),
     }
@@ -62,7 +65,12 @@ def create(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboard/strategy_form.html", {"form": form})
     strategy, secret = made
     url = shown_once(request, secret)
-    context = {"strategy": strategy, "webhook": url, "messages_to_paste": ready_messages(url)}
+    context = {
+        "strategy": strategy,
+        "webhook": url,
+        "messages_to_paste": ready_messages(url),
+        "just_made": True,
+    }
     return render(request, "dashboard/webhook_shown.html", context)
 
 
@@ -110,6 +118,22 @@ def switch(request: HttpRequest, strategy_id: str, enabled: bool) -> HttpRespons
         ),
         done=f"{strategy.name} {said}.",
         to="dashboard:strategies",
+    )
+
+
+@signed_in
+@require_POST
+def delete(request: HttpRequest, strategy_id: str) -> HttpResponse:
+    user = user_of(request)
+    strategy = selectors.strategy_for(user, strategy_id)
+    return act(
+        request,
+        lambda: services.delete_strategy(
+            strategy=strategy, now=utc_now(), actor=user, ip=ip_of(request)
+        ),
+        done=f"{strategy.name} is deleted. Its signals, orders and fills stay on record.",
+        to="dashboard:strategies",
+        refused=reverse("dashboard:strategy", args=[strategy_id]),
     )
 
 

@@ -4,6 +4,8 @@ The secret is rendered straight into the answer of the POST that made it. It is 
 message and no redirect, so reloading can't show it twice.
 """
 
+from collections.abc import Callable
+
 from django.contrib import messages as notices
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,8 +15,9 @@ from accounts.requests import ip_of
 from dashboard import selectors
 from dashboard.forms.strategies import WebhookForm
 from dashboard.messages import ready_messages
-from dashboard.views.base import signed_in, submit, user_of
+from dashboard.views.base import act, signed_in, submit, user_of
 from signals import services
+from signals.models import Strategy
 from tradehub.core.errors import TradehubError
 from tradehub.lib.clock import utc_now
 from tradehub.lib.site import public_url
@@ -33,17 +36,62 @@ def rotate(request: HttpRequest, token_id: str) -> HttpResponse:
     """A new secret; the old one works on for a while, so that alerts can be changed over."""
     user = user_of(request)
     token = selectors.token_for(user, token_id)
+    return _show_once(
+        request,
+        token.strategy,
+        lambda: services.rotate_webhook(token=token, now=utc_now(), actor=user, ip=ip_of(request)),
+        old_works_on=True,
+    )
+
+
+@signed_in
+@require_POST
+def renew(request: HttpRequest, strategy_id: str) -> HttpResponse:
+    """A webhook for a strategy whose own was revoked."""
+    user = user_of(request)
+    strategy = selectors.strategy_for(user, strategy_id)
+    return _show_once(
+        request,
+        strategy,
+        lambda: services.rotate_strategy_webhook(
+            strategy=strategy, now=utc_now(), actor=user, ip=ip_of(request)
+        ),
+    )
+
+
+@signed_in
+@require_POST
+def revoke(request: HttpRequest, token_id: str) -> HttpResponse:
+    user = user_of(request)
+    token = selectors.token_for(user, token_id)
+    return act(
+        request,
+        lambda: services.revoke_webhook_token(
+            token=token, now=utc_now(), actor=user, ip=ip_of(request)
+        ),
+        done="The webhook is revoked: alerts sent to it get 404 from now on.",
+        to="dashboard:strategies",
+    )
+
+
+def _show_once(
+    request: HttpRequest,
+    strategy: Strategy | None,
+    make: Callable[[], str],
+    *,
+    old_works_on: bool = False,
+) -> HttpResponse:
     try:
-        secret = services.rotate_webhook(token=token, now=utc_now(), actor=user, ip=ip_of(request))
+        secret = make()
     except TradehubError as error:
         notices.error(request, f"{error.message} ({error.code})")
         return redirect("dashboard:strategies")
     url = shown_once(request, secret)
     context = {
-        "strategy": token.strategy,
+        "strategy": strategy,
         "webhook": url,
         "messages_to_paste": ready_messages(url),
-        "rotated": True,
+        "old_works_on": old_works_on,
     }
     return render(request, "dashboard/webhook_shown.html", context)
 

@@ -229,7 +229,7 @@ def test_the_answer_waits_for_the_worker(
         work(account)
 
     monkeypatch.setattr(api, "WAIT_SECONDS", 60.0)
-    monkeypatch.setattr(api.time, "sleep", worker)
+    monkeypatch.setattr("orders.api.time.sleep", worker)
     response = client.post(f"{API}/orders/", BUY, format="json")
     assert (response.status_code, response.json()["status"]) == (201, "filled")
     assert len(looks) == 1

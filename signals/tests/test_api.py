@@ -399,7 +399,7 @@ def rows() -> dict[str, int]:
 def preview(client: APIClient, body: bytes, content_type: str = "application/json") -> Any:
     strategy = client.get(f"{API}/strategies/").json()["results"][0]["id"]
     address = f"{API}/signals/preview/?strategy={strategy}"
-    return client.generic("POST", address, body, content_type=content_type)
+    return client.generic("POST", address, body.decode(), content_type=content_type)
 
 
 @pytest.mark.parametrize(

@@ -166,11 +166,11 @@ def test_it_is_processed_only_when_stop_and_target_are_placed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits for the signal finds its protection at the venue."""
-    seen: list[set[str]] = []
+    seen: list[set[tuple[str, str]]] = []
 
     def notify(owner: int, kind: str, id: str, version: int = 0, **data: Any) -> None:
         if kind == "signal" and data["status"] == "processed":
-            seen.append(set(Order.objects.values_list("role", "status")))
+            seen.append({(each.role, each.status) for each in Order.objects.all()})
 
     monkeypatch.setattr(live, "notify", notify)
     drain_lane(scene.account.pk, clock=lambda: scene.now + timedelta(seconds=1))

@@ -21,6 +21,12 @@ from signals.models import Signal, Subscription, WebhookToken
 from tradehub.core.words import Scope
 from tradehub.testing.builders import deliver, make_account, make_profile, make_strategy, make_token
 
+_OF_REQUESTS = (
+    "accounts.ApiKey",
+    "accounts.AuditEntry",
+    "accounts.IdempotencyRecord",
+    "accounts.User",
+)
 OUR_APPS = ("accounts", "risk", "brokers", "signals", "orders")
 
 
@@ -93,6 +99,11 @@ def rows_of(world: World) -> dict[str, list[Any]]:
                 rows = model._base_manager.filter(**mine).order_by("pk")
                 found[model._meta.label] = [tuple(map(str, row)) for row in rows.values_list()]
     return found
+
+
+def made_by(world: World) -> dict[str, list[Any]]:
+    """The user's rows, apart from what every request leaves."""
+    return {label: rows for label, rows in rows_of(world).items() if label not in _OF_REQUESTS}
 
 
 def _mine(model: type[models.Model], world: World) -> dict[str, Any] | None:

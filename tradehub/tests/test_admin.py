@@ -44,8 +44,8 @@ def token(alice: User, now: datetime) -> Token:
     account = make_account(alice, now)
     token = make_token(make_strategy(alice, account, make_profile(alice, now)))
     deliver(token, ALERT | {"stop_loss": 145}, now)
-    limit = {"order_type": "limit", "limit_price": 90, "ticker": "MSFT", "price": 100, "time_in_force": "gtc"}
-    deliver(token, ALERT | limit, now)
+    limit = {"order_type": "limit", "limit_price": 90, "time_in_force": "gtc"}
+    deliver(token, ALERT | limit | {"ticker": "MSFT", "price": 100}, now)
     drain_lane(account.pk, clock=lambda: now)
     create_api_key(owner=alice, name="script", scopes=["read"], now=now)
     BrokerAccount.objects.update(sealed_credentials=SEALED)

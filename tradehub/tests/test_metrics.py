@@ -48,7 +48,7 @@ def samples(text: str) -> dict[str, float]:
     }
 
 
-def read(client: Client, **environ: str) -> dict[str, float]:
+def read(client: Client, **environ: Any) -> dict[str, float]:
     response = client.get("/metrics", **environ)
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/plain")
@@ -108,7 +108,7 @@ def test_signs_of_life(client: Client, redis_server: str) -> None:
         {"REMOTE_ADDR": "unknown"},
     ],
 )
-def test_there_is_no_such_page_for_others(client: Client, environ: dict[str, str]) -> None:
+def test_there_is_no_such_page_for_others(client: Client, environ: Any) -> None:
     response = client.get("/metrics", **environ)
     assert response.status_code == 404
     assert b"tradehub_" not in response.content
@@ -126,7 +126,7 @@ def test_listed_addresses_may_read(client: Client, settings: Any) -> None:
 @pytest.mark.django_db
 def test_behind_a_known_proxy_the_sender_counts(client: Client, settings: Any) -> None:
     settings.TRUSTED_PROXY_COUNT = 1
-    environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}
+    environ: Any = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}
     assert client.get("/metrics", **environ).status_code == 404
     settings.METRICS_ALLOWED = ["198.51.100.7"]
     assert read(client, **environ)

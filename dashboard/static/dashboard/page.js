@@ -30,7 +30,10 @@
   let confirmed = null;
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-dialog]");
-    if (opener) $(opener.dataset.dialog)?.showModal();
+    if (opener) {
+      opener.closest("dialog")?.close(); // one leads to a stronger one
+      $(opener.dataset.dialog)?.showModal();
+    }
     if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
     if (event.target.matches("dialog")) event.target.close(); // the backdrop
   });

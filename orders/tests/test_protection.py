@@ -1,0 +1,146 @@
+"""Stop and target: their prices, and that the children never are more than the position."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.protection import (
+    Child,
+    ChildPlan,
+    NewChild,
+    Protection,
+    Target,
+    plan_children,
+    resolve_protection,
+)
+from tradehub.core.intent import StopLoss, TakeProfit
+from tradehub.core.words import OrderRole, OrderSide
+
+D = Decimal
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+STOP, TARGET = OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT
+ONE = D(1)
+
+
+def targets(*pairs: tuple[Any, Any]) -> tuple[Target, ...]:
+    return tuple(Target(D(price), D(fraction)) for price, fraction in pairs)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "target", "prices"),
+    [
+        (BUY, StopLoss(percent=D(2)), TakeProfit(percent=D(4)), (98, 104)),
+        (SELL, StopLoss(percent=D(2)), TakeProfit(percent=D(4)), (102, 96)),
+        (BUY, StopLoss(offset=D(3)), TakeProfit(offset=D(5)), (97, 105)),
+        (SELL, StopLoss(offset=D(3)), TakeProfit(offset=D(5)), (103, 95)),
+        (BUY, StopLoss(price=D(90)), TakeProfit(price=D(120)), (90, 120)),
+    ],
+)
+def test_prices_from_the_fill(
+    side: OrderSide, stop: StopLoss, target: TakeProfit, prices: tuple[int, int]
+) -> None:
+    found = resolve_protection(side, D(100), stop, [target])
+    assert (found.stop_price, found.targets) == (prices[0], targets((prices[1], 1)))
+
+
+@pytest.mark.parametrize("stop", [StopLoss(percent=D(100)), StopLoss(offset=D(200))])
+def test_a_stop_below_zero_is_put_as_low_as_can_be_and_not_forgotten(stop: StopLoss) -> None:
+    assert resolve_protection(BUY, D(100), stop, []).stop_price == D("1e-8")
+    assert resolve_protection(BUY, D(100), stop, [], D("0.01")).stop_price == D("0.01")
+
+
+def test_prices_lie_on_the_tick_where_one_is_known() -> None:
+    found = resolve_protection(BUY, D("100.03"), StopLoss(percent=D(1)), [], D("0.05"))
+    assert found.stop_price == D("99.05")
+    asked = Protection(D("99.026"), targets(("101.01", 1), ("0.001", 1)))
+    assert asked.on_tick(D("0.05")) == Protection(D("99.05"), targets((101, 1), ("0.05", 1)))
+    assert asked.on_tick(None) is asked
+
+
+def test_json_loses_nothing() -> None:
+    asked = Protection(D("99.026"), targets(("101.01", "0.5"), (102, "0.5")))
+    assert Protection.from_json(asked.to_json()) == asked
+    assert not Protection.from_json(None)
+
+
+def test_a_long_is_guarded_by_sells_of_all_it_holds() -> None:
+    asked = Protection(D(90), targets((120, 1)))
+    assert plan_children(D(10), asked, [], ONE) == ChildPlan(
+        place=(NewChild(STOP, SELL, D(90), D(10)), NewChild(TARGET, SELL, D(120), D(10)))
+    )
+
+
+def test_shares_are_rounded_down_and_a_share_of_one_takes_the_rest() -> None:
+    asked = Protection(None, targets((120, "0.5"), (130, 1)))
+    placed = plan_children(D(5), asked, [], ONE).place
+    assert [child.quantity for child in placed] == [2, 3]
+
+
+def test_a_child_that_fits_stays_and_one_that_does_not_is_replaced() -> None:
+    asked = Protection(D(90), targets((120, 1)))
+    working = [Child("s", STOP, D(90), D(10)), Child("t", TARGET, D(120), D(10))]
+    assert not plan_children(D(10), asked, working, ONE)
+    smaller = plan_children(D(6), asked, working, ONE)
+    assert smaller.cancel == ("s", "t")
+    assert {child.quantity for child in smaller.place} == {D(6)}
+
+
+def test_nothing_held_wants_nothing() -> None:
+    working = [Child("s", STOP, D(90), D(10))]
+    assert plan_children(D(0), Protection(D(90)), working, ONE) == ChildPlan(cancel=("s",))
+
+
+steps = st.sampled_from([D(1), D("0.001"), D("0.00000001")])
+prices = st.decimals("0.01", "1000", places=2)
+protections = st.builds(
+    Protection,
+    st.none() | prices,
+    st.lists(st.builds(Target, prices, st.decimals("0.01", "1", places=2)), max_size=4).map(tuple),
+)
+children = st.lists(
+    st.builds(
+        Child,
+        id=st.uuids().map(str),
+        role=st.sampled_from([STOP, TARGET]),
+        price=prices,
+        quantity=st.integers(1, 50).map(D),
+    ),
+    max_size=4,
+)
+
+
+@given(st.integers(-60, 60), protections, children, steps)
+def test_children_never_exceed_the_position_and_a_second_look_finds_nothing_to_do(
+    units: int, asked: Protection, working: list[Child], step: Decimal
+) -> None:
+    quantity = units * step
+    plan = plan_children(quantity, asked, working, step)
+    after = [child for child in working if child.id not in plan.cancel]
+    after += [
+        Child(f"new{number}", child.role, child.price, child.quantity)
+        for number, child in enumerate(plan.place)
+    ]
+    for role in (STOP, TARGET):
+        assert sum(child.quantity for child in after if child.role is role) <= abs(quantity)
+    assert all(child.side.sign * quantity < 0 for child in plan.place)
+    assert all(not child.quantity % step for child in plan.place)
+    if asked.stop_price is not None and quantity:
+        assert [child.quantity for child in after if child.role is STOP] == [abs(quantity)]
+    assert not plan_children(quantity, asked, after, step)
+
+
+@given(st.integers(1, 60), protections)
+def test_a_child_of_another_size_is_never_kept(units: int, asked: Protection) -> None:
+    first = plan_children(D(units), asked, [], ONE)
+    working = [
+        Child(str(number), child.role, child.price, child.quantity)
+        for number, child in enumerate(first.place)
+    ]
+    for child in working:
+        others = [each for each in working if each is not child]
+        grown = replace(child, quantity=child.quantity + 1)
+        assert child.id in plan_children(D(units), asked, [*others, grown], ONE).cancel
