@@ -323,8 +323,6 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATETIME_FORMAT = "Y-m-d H:i:s"
-DATE_FORMAT = "Y-m-d"
 LOGGING = logging_config(LOG_LEVEL)
 configure_structlog()
 

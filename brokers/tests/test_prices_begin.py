@@ -1,11 +1,11 @@
-"""Where a synthetic walk begins: at the first price an alert names, however early somebody looks."""
+"""Where a synthetic walk begins: at the first named price, however early somebody looks."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from accounts.models import User
 
+from accounts.models import User
 from brokers.registry import connect
 from brokers.types import OrderRequest
 from tradehub.core.words import OrderSide, OrderType, TimeInForce

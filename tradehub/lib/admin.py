@@ -7,6 +7,7 @@ unfold, so Django's own admin would do as well.
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -49,7 +50,8 @@ def as_block(text: str) -> str:
 
 
 def as_text(field: "models.Field[Any, Any]") -> Callable[[models.Model], str]:
-    """How a JSON or decimal column is shown: readable, and without what looks like a secret."""
+    """How a JSON, decimal or time column is shown: readable, and without what looks like a
+    secret."""
 
     def show(row: models.Model) -> str:
         value = getattr(row, field.name)
@@ -57,6 +59,8 @@ def as_text(field: "models.Field[Any, Any]") -> Callable[[models.Model], str]:
             return "-"
         if isinstance(field, MoneyField):
             return plain(value)
+        if isinstance(value, datetime):
+            return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03} UTC"
         return as_block(json.dumps(redact(value), indent=2, ensure_ascii=False))
 
     show.__name__ = field.name
@@ -74,7 +78,9 @@ class Shown:
     @cached_property
     def shown(self) -> list[Any]:
         columns = [
-            as_text(field) if isinstance(field, models.JSONField | MoneyField) else field.name
+            as_text(field)
+            if isinstance(field, models.JSONField | models.DateTimeField | MoneyField)
+            else field.name
             for field in self.model._meta.concrete_fields
             if is_shown(field) and field.name not in self.left_out
         ]

@@ -16,10 +16,13 @@
   });
   const days = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone });
   const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const FEW = 40;
+  const SLOTS = 240;
   let chart = null;
   let line = null;
   let curves = [];
   let shown = null;
+  let points = [];
 
   // The library can't read light-dark() or oklch(): a pixel of a canvas says the colour in rgba.
   const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -45,15 +48,43 @@
       lineColor: colour("info"), topColor: colour("info", 0.22), bottomColor: colour("info", 0),
     });
   };
+  // The axis gives each point one slot, so a few points would stand evenly apart, whatever the time
+  // between them. Empty slots at even steps in between put each where it belongs.
+  const spread = (data) => {
+    if (data.length < 2 || data.length > SLOTS) return data;
+    const first = data[0].time;
+    const step = (data.at(-1).time - first) / SLOTS;
+    if (step < 1) return data;
+    const slots = new Map();
+    for (let index = 0; index < SLOTS; index += 1) {
+      const time = Math.round(first + index * step);
+      slots.set(time, { time });
+    }
+    for (const point of data) slots.set(point.time, point);
+    return [...slots.values()].sort((one, other) => one.time - other.time);
+  };
+  // A change of a cent must not fill the chart: at least 0.1 % of the equity is always in sight.
+  const inSight = (original) => {
+    const found = original();
+    if (!found?.priceRange) return found;
+    const { minValue, maxValue } = found.priceRange;
+    const middle = (minValue + maxValue) / 2;
+    const half = Math.max((maxValue - minValue) / 2, Math.abs(middle) * 0.0005, 0.01);
+    return { ...found, priceRange: { minValue: middle - half, maxValue: middle + half } };
+  };
+  const show = () => {
+    line.applyOptions({ pointMarkersVisible: points.length <= FEW });
+    line.setData(spread(points));
+  };
   const draw = () => {
     shown = curves.find((each) => each.currency === choice.value) ?? curves[0];
-    const data = [];
+    points = [];
     for (const [ms, value] of shown.points) {
-      const time = ms / 1000;
-      if (data.length && data[data.length - 1].time >= time) data.pop();
-      data.push({ time, value: Number(value) });
+      const time = Math.floor(ms / 1000);
+      if (points.length && points.at(-1).time >= time) points.pop();
+      points.push({ time, value: Number(value) });
     }
-    line.setData(data);
+    show();
     chart.timeScale().fitContent();
     table.replaceChildren(...shown.points.slice(-50).reverse().map(([ms, value]) => {
       const row = document.createElement("tr");
@@ -80,7 +111,9 @@
         tickMarkFormatter: (time, type) => (type < 3 ? days : short).format(time * 1000),
       },
     });
-    line = chart.addSeries(LightweightCharts.AreaSeries, { lineWidth: 2, priceLineVisible: false });
+    line = chart.addSeries(LightweightCharts.AreaSeries, {
+      lineWidth: 2, priceLineVisible: false, pointMarkersRadius: 3, autoscaleInfoProvider: inSight,
+    });
     paint();
     draw();
   };
@@ -111,8 +144,9 @@
     if (frame.type === "equity" && shown && line && shown.accounts.length === 1
         && shown.accounts[0] === frame.id) {
       const time = Math.floor(Date.now() / 1000);
-      const last = line.data().at(-1)?.time ?? 0;
-      if (time > last) line.update({ time, value: Number(frame.equity) });
+      if (time <= points.at(-1).time) return;
+      points[points.length - 1] = { time, value: Number(frame.equity) };
+      show();
     }
   });
   load();
