@@ -87,14 +87,20 @@ def home(engine: str) -> Iterator[Home]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Floor:
+    port: int
+    pid: int
+
+
 @contextmanager
-def empty_view(log: Path) -> Iterator[int]:
-    """The floor; yields its port."""
+def empty_view(log: Path) -> Iterator[Floor]:
+    """The floor."""
     with listen("127.0.0.1", 0) as listener:
         command = [*web_command(listener.fileno())[:-1], "benchmarks.empty_view:application"]
         environment = {**plain_environment(), **LEAN}
-        with Process(command, environment, log, (listener.fileno(),)):
-            yield int(listener.getsockname()[1])
+        with Process(command, environment, log, (listener.fileno(),)) as process:
+            yield Floor(int(listener.getsockname()[1]), process.popen.pid)
 
 
 def _wait_until_ready(process: Process, began: float) -> str:

@@ -20,6 +20,7 @@ def _ack(line: Line) -> Iterator[Row]:
         f"ack, {line['connections']} connections, worker {line['worker']}",
         f"{line['per_second']:.0f}/s (p50 {line['p50_ms']:.1f}, p99 {line['p99_ms']:.1f} ms) = "
         f"{line['ratio']:.2f} x the empty view's {line['empty_view_per_second']:.0f}/s; "
+        f"by CPU {line['cpu_ratio']:.2f} x; "
         f"lost {line['lost']}, doubled {line['doubled']}",
         "" if line["aim"] is None else f">= {line['aim']:.1f} x",
     )

@@ -9,13 +9,11 @@ from orders.lanes import hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order, OrderEvent
 from orders.positions import ConcurrentChange, find_position
-from orders.recording import record_event
+from orders.recording import ALREADY_FLAT, record_event
 from orders.sending import Desk
 from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderRole, OrderSide, OrderStatus
 from tradehub.lib.db import in_write_transaction
-
-ALREADY_FLAT = "ALREADY_FLAT"
 
 
 def fit_exit(desk: Desk, order_id: str) -> Order:

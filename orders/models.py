@@ -65,8 +65,9 @@ class LaneItem(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["account", "id"], name="lane_work", condition=Q(status="queued")),
-            models.Index(fields=["signal"], name="lane_items_of_signal"),
+            # Not partial: SQLite matches a bound value with no condition.
+            models.Index(fields=["account", "status", "id"], name="work_of_lane"),
+            models.Index(fields=["status", "due_at"], name="work_that_is_due"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["signal", "account"], name="one_item_per_signal"),
@@ -187,13 +188,7 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["owner", "-id"], name="orders_of_owner"),
-            models.Index(
-                fields=["account", "symbol"],
-                name="working_orders",
-                condition=Q(
-                    status__in=["queued", "sending", "open", "partially_filled", "unconfirmed"]
-                ),
-            ),
+            models.Index(fields=["status", "account"], name="orders_by_status"),
         ]
 
     def __str__(self) -> str:

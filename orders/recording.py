@@ -28,6 +28,7 @@ from tradehub.core.words import OrderRole, OrderStatus
 from tradehub.lib import live
 
 E = OrderEventName
+ALREADY_FLAT = "ALREADY_FLAT"
 
 
 def lock_account(account_id: str) -> None:
@@ -83,10 +84,15 @@ def record_event(
     return True
 
 
+def makes_way(order: Order) -> bool:
+    """What waits for it may go out: it has filled, or found that nothing was left to do."""
+    return order.status == OrderStatus.FILLED or order.reason == ALREADY_FLAT
+
+
 def _release_dependents(order: Order, now: datetime) -> None:
     """An order that waited for this one goes out when it filled or had nothing to do; or never."""
     for waiting in Order.objects.filter(after=order, status=OrderStatus.QUEUED.value):
-        if order.status == OrderStatus.FILLED or order.reason == "ALREADY_FLAT":
+        if makes_way(order):
             LaneItem.objects.create(
                 account_id=order.account_id,
                 kind=LaneItem.Kind.SEND,

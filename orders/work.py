@@ -35,7 +35,7 @@ from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
 from orders.protecting import cancel_children, protect_position
-from orders.recording import record_event
+from orders.recording import makes_way, record_event
 from orders.sending import Desk, NotYet, cancel_at_venue, send_order, settle_unconfirmed
 from orders.settling import settle
 from orders.syncing import sync_orders
@@ -172,10 +172,8 @@ def _named(symbols: Iterable[str | None]) -> list[str]:
 def _send(desk: Desk, order: Order) -> None:
     if order.status != OrderStatus.QUEUED:
         return
-    if order.after_id is not None:
-        first = Order.objects.get(pk=order.after_id)
-        if first.status != OrderStatus.FILLED:
-            return  # its own SEND item comes when that order is filled
+    if order.after_id is not None and not makes_way(Order.objects.get(pk=order.after_id)):
+        return  # its own SEND item comes when that order is filled
     if order.role == OrderRole.EXIT:
         if order.order_type == OrderType.MARKET:
             cancel_children(desk, order)

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from benchmarks.bench import Bench, Line, alert, alerts, check_stored, only_status, seeded
-from benchmarks.machine import median
+from benchmarks.machine import cpu_seconds, median
 from benchmarks.processes import Tool, run_tool, set_nice
-from benchmarks.servers import Hub, empty_view
+from benchmarks.servers import Floor, Hub, empty_view
 
 AIM = 2.0
 WORKER_NICE = 10
@@ -29,15 +29,15 @@ def measure(bench: Bench) -> Iterator[Line]:
             yield _compared(bench, hub, floor, connections, busy=True)
 
 
-def _warm_up(hub: Hub, floor: int) -> None:
+def _warm_up(hub: Hub, floor: Floor) -> None:
     """A process's first requests import, connect and make threads: nobody's figure."""
     spec = {"connections": 64, "seconds": 1.0}
     requests = alerts(seeded(hub, "warm", subscribed=False), "warm")
     run_tool("load", {**spec, "port": hub.port, "requests": requests}, 60)
-    run_tool("load", {**spec, "port": floor, "requests": [{"path": "/", "body": "{}"}]}, 60)
+    run_tool("load", {**spec, "port": floor.port, "requests": [{"path": "/", "body": "{}"}]}, 60)
 
 
-def _compared(bench: Bench, hub: Hub, floor: int, connections: int, *, busy: bool) -> Line:
+def _compared(bench: Bench, hub: Hub, floor: Floor, connections: int, *, busy: bool) -> Line:
     tag = f"ack{connections}{'busy' if busy else 'idle'}"
     people = seeded(hub, tag, subscribed=False)
     seconds, warm, rounds = bench.pick((4.0, 1.0, 3), (0.5, 0.2, 1))
@@ -49,10 +49,10 @@ def _compared(bench: Bench, hub: Hub, floor: int, connections: int, *, busy: boo
         for _ in range(rounds):
             spec = {"connections": connections, "seconds": seconds, "warm": warm}
             ask = {**spec, "port": hub.port, "requests": alerts(people, tag), "first": sent}
-            ours.append(run_tool("load", ask, seconds + 45))
+            ours.append(_load(ask, hub.pids()["web"]))
             sent += ours[-1]["sent"]
-            ask = {**spec, "port": floor, "requests": [{"path": "/", "body": alert(tag)}]}
-            floors.append(run_tool("load", ask, seconds + 45))
+            ask = {**spec, "port": floor.port, "requests": [{"path": "/", "body": alert(tag)}]}
+            floors.append(_load(ask, floor.pid))
         filled = orders.finish() if orders is not None else None
     for each in floors:
         only_status(each, "200")
@@ -60,6 +60,14 @@ def _compared(bench: Bench, hub: Hub, floor: int, connections: int, *, busy: boo
     line = _line(ours, floors, connections, busy=busy)
     line |= check_stored(hub, people, accepted)
     return line if filled is None else line | filled
+
+
+def _load(spec: dict[str, Any], server: int) -> dict[str, Any]:
+    """With the server's own CPU for one request, which other load hardly changes."""
+    before = cpu_seconds(server)
+    found: dict[str, Any] = run_tool("load", spec, spec["seconds"] + 45)
+    used = cpu_seconds(server) - before
+    return {**found, "cpu_ms": 1000 * used / max(1, found["sent"])}
 
 
 def _line(
@@ -80,6 +88,7 @@ def _line(
         **_summary("empty_view_", floors),
         "ratio": median(ratios),
         "ratios": [round(each, 2) for each in ratios],
+        "cpu_ratio": median([b["cpu_ms"] / a["cpu_ms"] for a, b in zip(ours, floors, strict=True)]),
         "aim": None if busy else AIM,
     }
 
@@ -87,7 +96,7 @@ def _line(
 def _summary(prefix: str, results: Sequence[dict[str, Any]]) -> Line:
     return {
         prefix + name: median([each[name] for each in results])
-        for name in ("per_second", "p50_ms", "p99_ms")
+        for name in ("per_second", "p50_ms", "p99_ms", "cpu_ms")
     }
 
 

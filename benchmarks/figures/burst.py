@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.bench import Bench, Line, alert, alerts, check_stored, seeded, strategies_of
 from benchmarks.machine import handshake_failures, median
 from benchmarks.processes import run_tool
-from benchmarks.servers import Hub, empty_view
+from benchmarks.servers import Floor, Hub, empty_view
 
 AIM = 0.6
 ACCOUNTS = 8
@@ -25,7 +25,7 @@ def measure(bench: Bench) -> Iterator[Line]:
     yield _line(seen, count)
 
 
-def _round(hub: Hub, floor: int, count: int, name: str) -> Line:
+def _round(hub: Hub, floor: Floor, count: int, name: str) -> Line:
     tag = f"burst{name}"
     people = seeded(hub, tag, desks=ACCOUNTS)
     requests = alerts(people, tag)
@@ -34,7 +34,7 @@ def _round(hub: Hub, floor: int, count: int, name: str) -> Line:
     after = handshake_failures()
     spec = {"strategies": strategies_of(people), "wait": 240}
     settled = hub.ask("settled", seconds=300, **spec)
-    empty = _rush(floor, [{"path": "/", "body": alert(tag)}], count)
+    empty = _rush(floor.port, [{"path": "/", "body": alert(tag)}], count)
     found = hub.ask("signals", strategies=strategies_of(people))
     last = settled["last_fill_at"]
     return {

@@ -40,13 +40,23 @@ def make_webhook(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def send_test(request: HttpRequest, strategy_id: str) -> HttpResponse:
-    strategy = selectors.strategy_for(user_of(request), strategy_id)
-    return act(
-        request,
-        lambda: signals_services.send_test_alert(strategy=strategy, now=utc_now()),
-        done="The test alert was sent through your webhook.",
-        to="dashboard:start",
-    )
+    """From the start page as a part of it: a reload would lose the URL that is shown only once."""
+    user = user_of(request)
+    strategy = selectors.strategy_for(user, strategy_id)
+    if not is_part(request):
+        return act(
+            request,
+            lambda: signals_services.send_test_alert(strategy=strategy, now=utc_now()),
+            done="The test alert was sent through your webhook.",
+            to="dashboard:start",
+        )
+    refused = ""
+    try:
+        signals_services.send_test_alert(strategy=strategy, now=utc_now())
+    except TradehubError as error:
+        refused = f"{error.message} ({error.code})"
+    context = _progress(user) | {"refused": refused}
+    return render(request, "dashboard/parts/start_steps.html", context)
 
 
 def _page(request: HttpRequest, *, secret: str = "") -> HttpResponse:

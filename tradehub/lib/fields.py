@@ -72,7 +72,7 @@ class MoneyField(models.Field):
         return plain(value)
 
     def value_to_string(self, obj: models.Model) -> str:
-        value = self.value_from_object(obj)
+        value: Any = self.value_from_object(obj)
         return "" if value is None else plain(to_decimal(value))
 
     def formfield(self, **kwargs: Any) -> Any:
