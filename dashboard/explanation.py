@@ -12,6 +12,7 @@ from dashboard.decisions import SignalPage, Verdict
 from orders.models import Order
 from signals.models import Signal
 from signals.parsing import mask_secrets
+from tradehub.core.words import Outcome
 
 NONE = "-"
 
@@ -81,7 +82,12 @@ def _verdicts(page: SignalPage) -> Iterator[str]:
 def _checks(verdict: Verdict) -> Iterator[str]:
     checks = verdict.decision.checks
     if not checks:
-        yield "  No entry rule was asked: risk never blocks an exit."
+        idle = verdict.decision.outcome == Outcome.NOTHING_TO_DO
+        yield (
+            "  No rule was asked: there is nothing to do."
+            if idle
+            else "  No entry rule was asked: risk never blocks an exit."
+        )
         return
     yield f"  {len(checks)} checks, {len(verdict.failed)} failed"
     width = max(len(check["code"]) for check in checks)

@@ -77,12 +77,7 @@ def propose_entry(
     )
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
-    refusal = (
-        _not_reconciled(intent, facts, market)
-        or _refusal(intent, instrument, market)
-        or _against_others(intent, leg, terms, facts)
-    )
-    return Proposal(plan, snapshot, request, refusal)
+    return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
 
 
 def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | None:
@@ -147,6 +142,17 @@ def _against_others(intent: Intent, leg: EntryLeg, terms: Terms, facts: Facts) -
     assert intent.symbol is not None
     net = facts.book.net_of_others(intent.symbol, terms.strategy)
     return "OPPOSITE_HELD" if net * leg.side.sign < 0 else None
+
+
+def _why_not(
+    leg: EntryLeg, intent: Intent, terms: Terms, facts: Facts, market: Market
+) -> str | None:
+    assert intent.symbol is not None
+    return (
+        _not_reconciled(intent, facts, market)
+        or _refusal(intent, market.instruments.get(intent.symbol), market)
+        or _against_others(intent, leg, terms, facts)
+    )
 
 
 def _not_reconciled(intent: Intent, facts: Facts, market: Market) -> str | None:

@@ -67,6 +67,13 @@ def record_event(
     )
     if order.status in ENDED:
         _release_dependents(order, now)
+    _tell(order)
+    if order.status not in UNSETTLED:
+        settle(order.signal_id)
+    return True
+
+
+def _tell(order: Order) -> None:
     live.notify(
         order.owner_id,
         "order",
@@ -79,9 +86,6 @@ def record_event(
         filled_quantity=plain(order.filled_quantity),
         reason=order.reason,
     )
-    if order.status not in UNSETTLED:
-        settle(order.signal_id)
-    return True
 
 
 def makes_way(order: Order) -> bool:
@@ -153,20 +157,7 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
     if known.exists():
         return
     earlier = [(each.quantity, each.price) for each in Fill.objects.filter(order=order)]
-    row = Fill.objects.create(
-        owner_id=order.owner_id,
-        account_id=order.account_id,
-        order=order,
-        strategy_id=order.strategy_id,
-        symbol=order.symbol,
-        side=fill.side.value,
-        quantity=fill.quantity,
-        price=fill.price,
-        fee=fill.fee,
-        fee_currency=fill.fee_currency,
-        at=fill.at,
-        venue_fill_id=fill.venue_fill_id,
-    )
+    row = _write_fill(order, fill)
     fills = [*earlier, (fill.quantity, fill.price)]
     filled = sum((quantity for quantity, _ in fills), ZERO)
     record_event(
@@ -191,6 +182,23 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
     realized = move_position(order, fill, first=not earlier, now=now)
     if realized:
         Fill.objects.filter(pk=row.pk).update(realized_pnl=realized)
+
+
+def _write_fill(order: Order, fill: FillReport) -> Fill:
+    return Fill.objects.create(
+        owner_id=order.owner_id,
+        account_id=order.account_id,
+        order=order,
+        strategy_id=order.strategy_id,
+        symbol=order.symbol,
+        side=fill.side.value,
+        quantity=fill.quantity,
+        price=fill.price,
+        fee=fill.fee,
+        fee_currency=fill.fee_currency,
+        at=fill.at,
+        venue_fill_id=fill.venue_fill_id,
+    )
 
 
 def _child_ended(order: Order, now: datetime) -> None:

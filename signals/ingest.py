@@ -122,6 +122,12 @@ class Writer:
             thread.join(timeout)
 
     def _run(self) -> None:
+        try:
+            self._store_for_ever()
+        finally:
+            connection.close()
+
+    def _store_for_ever(self) -> None:
         while True:
             batch, throttled = self._next_work()
             if not batch and not throttled:

@@ -1,14 +1,25 @@
-"""The newcomer's way, in a real Chromium: log in, send an alert, see it filled without a reload."""
+"""The pages in a real Chromium: a newcomer's way to the first fill, and every page in every look.
+
+Each test leaves the shared demo trading: what halts or closes is done by a newcomer of its own.
+"""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.hub import ROOT, RunningHub
 
@@ -23,9 +34,15 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-LOOKS = [("dark", DESKTOP), ("light", DESKTOP), ("dark", PHONE), ("light", PHONE)]
+Scheme = Literal["dark", "light"]
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+LOOKS: list[tuple[Scheme, ViewportSize]] = [
+    ("dark", DESKTOP),
+    ("light", DESKTOP),
+    ("dark", PHONE),
+    ("light", PHONE),
+]
 
 
 @pytest.fixture(scope="module")
@@ -89,33 +106,231 @@ PAGES = [
     "/start/",
     "/dashboard/",
     "/signals/",
+    "/signals/{approved}/",
+    "/signals/{denied}/",
+    "/signals/{invalid}/",
     "/orders/",
+    "/orders/{order}/",
     "/strategies/",
+    "/strategies/new/",
+    "/strategies/{strategy}/",
+    "/strategies/{strategy}/edit/",
+    "/strategies/{strategy}/webhook/",
+    "/strategies/{strategy}/accounts/",
     "/broker-accounts/",
+    "/broker-accounts/new/",
+    "/broker-accounts/{account}/",
+    "/broker-accounts/{account}/edit/",
     "/risk-profiles/",
+    "/risk-profiles/{profile}/edit/",
     "/api-keys/",
+    "/profile/",
     "/help/reasons/",
     "/help/reasons/STOP_LOSS_WRONG_SIDE",
 ]
-
-
-@pytest.mark.parametrize(
+VISITOR_PAGES = ["/accounts/login/", "/accounts/password/reset/", "/help/reasons/", "/welcome/x/"]
+in_every_look = pytest.mark.parametrize(
     ("scheme", "size"), LOOKS, ids=["dark", "light", "dark-phone", "light-phone"]
 )
+
+
+@pytest.fixture(scope="module")
+def places(hub: RunningHub, demo: dict[str, Any]) -> dict[str, str]:
+    """Ids for the pages of one thing, with something on each."""
+    alerts: dict[str, dict[str, Any]] = {
+        "approved": {"symbol": "PLACES", "action": "buy", "quantity": 2, "price": 100,
+                     "stop_loss": 90, "take_profit": 130},
+        "denied": {"symbol": "PLACES", "action": "buy", "quantity": 9000, "price": 100},
+    }  # fmt: skip
+    found = {
+        name: hub.alert(demo["webhook_token"], alert, prefer="wait=10").json["id"]
+        for name, alert in alerts.items()
+    }
+    hub.alert(demo["webhook_token"], {"action": "buy"})
+    key = demo["api_key"]
+    invalid = hub.get("/api/v1/signals/?status=invalid", key=key).json["results"]
+    signal = hub.get(f"/api/v1/signals/{found['approved']}/", key=key).json
+    return found | {
+        "invalid": invalid[0]["id"],
+        "order": signal["decisions"][0]["orders"][0],
+        "strategy": demo["strategy_id"],
+        "account": demo["account_id"],
+        "profile": demo["risk_profile_id"],
+    }
+
+
+@in_every_look
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_sound_in_every_look(
-    hub: RunningHub, page: Page, path: str, scheme: str, size: Any
+    hub: RunningHub,
+    page: Page,
+    places: dict[str, str],
+    path: str,
+    scheme: Scheme,
+    size: ViewportSize,
 ) -> None:
-    """Nothing wider than the screen, no accessibility fault, no complaint in the console."""
     page.set_viewport_size(size)
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # its type is a literal
-    page.goto(hub.url + path)
-    expect(page.locator("h1").first).to_be_visible()
-    _keep_picture(page, f"{path.strip('/').replace('/', '-')}-{scheme}-{size['width']}")
-    too_wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert too_wide <= 0
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
+    page.emulate_media(color_scheme=scheme)
+    answer = page.goto(hub.url + path.format(**places))
+    _check_sound(page, f"{_named(path)}-{scheme}-{size['width']}")
+    assert answer is not None
+    assert answer.status == 200
+
+
+@in_every_look
+@pytest.mark.parametrize("path", VISITOR_PAGES)
+def test_a_visitors_page_is_sound_in_every_look(
+    hub: RunningHub, chromium: Browser, path: str, scheme: Scheme, size: ViewportSize
+) -> None:
+    context = chromium.new_context(viewport=size, color_scheme=scheme)
+    try:
+        page = context.new_page()
+        page.goto(hub.url + path)
+        _check_sound(page, f"visitor-{_named(path)}-{scheme}-{size['width']}")
+    finally:
+        context.close()
+
+
+@in_every_look
+@pytest.mark.parametrize("dialog", ["halt-dialog", "stop-dialog", "switch-dialog"])
+def test_a_dialog_is_sound_in_every_look(
+    hub: RunningHub,
+    page: Page,
+    places: dict[str, str],
+    dialog: str,
+    scheme: Scheme,
+    size: ViewportSize,
+) -> None:
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{hub.url}/broker-accounts/{places['account']}/")
+    if dialog == "switch-dialog":
+        page.click("[data-dialog=switch-dialog]")
+    else:
+        page.click("#halt-open")
+    if dialog == "stop-dialog":
+        page.locator("#halt-dialog").get_by_role("button", name="Emergency stop…").click()
+        expect(page.locator("#halt-dialog")).to_be_hidden()
+    expect(page.locator(f"#{dialog}")).to_be_visible()
+    _check_sound(page, f"{dialog}-{scheme}-{size['width']}", full=False)
+
+
+@in_every_look
+def test_what_is_not_there_is_a_sound_page_too(
+    hub: RunningHub, member: BrowserContext, scheme: Scheme, size: ViewportSize
+) -> None:
+    page = member.new_page()  # not the fixture's: the console rightly notes the 404
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{hub.url}/no-such-page/")
+    _check_sound(page, f"not-there-{scheme}-{size['width']}")
+    page.close()
+
+
+def test_on_a_phone_the_menu_opens_over_the_page(hub: RunningHub, page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{hub.url}/dashboard/")
+    expect(page.locator("#rail")).to_be_hidden()
+    page.click("#rail-toggle")
+    expect(page.get_by_role("link", name="Risk profiles")).to_be_visible()
+    _check_sound(page, "menu-dark-390", full=False)
+    page.keyboard.press("Escape")
+    expect(page.locator("#rail")).to_be_hidden()
+
+
+def test_the_rail_reaches_the_end_of_a_long_page(
+    hub: RunningHub, page: Page, places: dict[str, str]
+) -> None:
+    page.set_viewport_size(DESKTOP)
+    page.goto(f"{hub.url}/risk-profiles/{places['profile']}/edit/")
+    ends = page.evaluate(
+        "[document.getElementById('rail').getBoundingClientRect().bottom + scrollY,"
+        " document.documentElement.scrollHeight]"
+    )
+    assert ends[1] > DESKTOP["height"]
+    assert abs(ends[0] - ends[1]) <= 1
+
+
+# ---- a newcomer ----
+
+
+@pytest.fixture
+def newcomer(hub: RunningHub, chromium: Browser) -> Iterator[Page]:
+    """The page of somebody who was invited just now, on the start page, with a webhook made."""
+    link = hub.manage("invite").strip()
+    context = chromium.new_context(
+        viewport=DESKTOP,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.goto(f"{hub.url}/welcome/{link.rstrip('/').rpartition('/')[2]}/")
+    page.fill("input[name=username]", "new-" + re.sub(r"[^a-z]", "", link.lower())[-12:])
+    for name in ("password", "password_again"):
+        page.fill(f"input[name={name}]", "a long pass phrase 77")
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_url("**/start/")
+    page.click("#make-webhook")
+    expect(page.locator("#webhook-url")).to_be_visible()
+    yield page
+    context.close()
+
+
+def test_a_newcomer_gets_from_the_link_to_a_fill_without_a_reload(newcomer: Page) -> None:
+    page = newcomer
+    url = page.locator("#webhook-url").input_value()
+    page.click("[data-copy=webhook-url]")
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == url
+    expect(page.get_by_text("Live", exact=True).first).to_be_visible()
+    page.evaluate("window.neverReloaded = true")
+    page.click("#send-test")
+    for step in ("sent", "received", "filled"):
+        expect(page.locator(f"[data-step={step}].is-done")).to_be_visible()
+    expect(page.locator("[data-step=pasted] .tick.is-done")).to_be_visible()
+    expect(page.get_by_text("5 of 5 steps done.")).to_be_visible()
+    assert page.evaluate("window.neverReloaded") is True
+    assert page.locator("#webhook-url").input_value() == url
+    page.evaluate("scrollTo(0, 0)")
+    _check_sound(page, "start-done")
+
+
+def test_the_emergency_stop_needs_its_word_and_then_closes_everything(newcomer: Page) -> None:
+    page = newcomer
+    page.click("#send-test")
+    expect(page.locator("[data-step=filled].is-done")).to_be_visible()
+    page.get_by_role("link", name="Dashboard", exact=True).click()
+    expect(page.locator("#positions tbody tr")).to_have_count(1)
+    page.click("#halt-open")
+    page.locator("#halt-dialog").get_by_role("button", name="Emergency stop…").click()
+    page.fill("#stop-reason", "it runs away")
+    page.fill("#stop-confirm", "flatten")
+    page.get_by_role("button", name="Halt, cancel and close all").click()
+    expect(page.locator("#stop-dialog")).to_be_visible()  # the browser refuses the word
+    page.fill("#stop-confirm", "FLATTEN")
+    page.get_by_role("button", name="Halt, cancel and close all").click()
+    expect(page.get_by_text("Trading is halted", exact=True)).to_be_visible()
+    expect(page.get_by_text("No open position")).to_be_visible()
+    _check_sound(page, "stopped")
+    page.click("#resume-open")
+    page.fill("#resume-dialog-reason", "looked at")
+    page.locator("#resume-dialog").get_by_role("button", name="Resume", exact=True).click()
+    expect(page.locator("#halt-open")).to_be_visible()
+
+
+def test_a_delete_asks_first_and_says_why_not(newcomer: Page) -> None:
+    page = newcomer
+    page.click("#send-test")
+    expect(page.locator("[data-step=filled].is-done")).to_be_visible()
+    page.get_by_role("link", name="Strategies").click()
+    page.get_by_role("link", name="My first strategy", exact=True).click()
+    page.get_by_role("button", name="Delete the strategy").click()
+    expect(page.locator("#confirm-dialog")).to_be_visible()
+    page.locator("#confirm-dialog").get_by_role("button", name="Back").click()
+    expect(page.locator("#confirm-dialog")).to_be_hidden()
+    page.get_by_role("button", name="Delete the strategy").click()
+    page.click("#confirm-yes")
+    expect(page.get_by_text("1 open position(s)")).to_be_visible()
+    expect(page.get_by_role("heading", name="My first strategy")).to_be_visible()
 
 
 def test_the_decision_page_explains_a_denial(
@@ -129,8 +344,29 @@ def test_the_decision_page_explains_a_denial(
     expect(page.get_by_text("25,000").first).to_be_visible()
 
 
-def _keep_picture(page: Page, name: str) -> None:
+def _check_sound(page: Page, name: str, *, full: bool = True) -> None:
+    """Nothing wider than the screen, no accessibility fault."""
+    expect(page.locator("h1").first).to_be_attached()
+    _keep_picture(page, name, full=full)
+    too_wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert too_wide <= 0
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
+
+
+def _named(path: str) -> str:
+    return re.sub(r"[{}]", "", path.strip("/")).replace("/", "-")
+
+
+def _keep_picture(page: Page, name: str, *, full: bool) -> None:
     """For people to look at, where PICTURES names a folder."""
     folder = os.environ.get("PICTURES")
-    if folder:
-        page.screenshot(path=str(Path(ROOT, folder, f"{name}.png")), full_page=True)
+    if not folder:
+        return
+    size = page.viewport_size
+    assert size is not None
+    if full:  # as one tall screen, or what sticks to an edge would stand in the middle
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+    page.screenshot(path=str(Path(ROOT, folder, f"{name}.png")))
+    page.set_viewport_size(size)

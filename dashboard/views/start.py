@@ -19,10 +19,7 @@ from tradehub.lib.clock import utc_now
 @signed_in
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
-    user = user_of(request)
-    if is_part(request):
-        return render(request, "dashboard/parts/start_steps.html", _progress(user))
-    return _page(request)
+    return _steps(request) if is_part(request) else _page(request)
 
 
 @signed_in
@@ -41,8 +38,7 @@ def make_webhook(request: HttpRequest) -> HttpResponse:
 @require_POST
 def send_test(request: HttpRequest, strategy_id: str) -> HttpResponse:
     """From the start page as a part of it: a reload would lose the URL that is shown only once."""
-    user = user_of(request)
-    strategy = selectors.strategy_for(user, strategy_id)
+    strategy = selectors.strategy_for(user_of(request), strategy_id)
     if not is_part(request):
         return act(
             request,
@@ -55,7 +51,12 @@ def send_test(request: HttpRequest, strategy_id: str) -> HttpResponse:
         signals_services.send_test_alert(strategy=strategy, now=utc_now())
     except TradehubError as error:
         refused = f"{error.message} ({error.code})"
-    context = _progress(user) | {"refused": refused}
+    return _steps(request, refused)
+
+
+def _steps(request: HttpRequest, refused: str = "") -> HttpResponse:
+    """The steps that tick by themselves, and apart from them the tick of the second."""
+    context = _progress(user_of(request)) | {"refused": refused, "apart": True}
     return render(request, "dashboard/parts/start_steps.html", context)
 
 

@@ -216,7 +216,8 @@ def test_target_is_scaled_and_says_when_it_is_reached() -> None:
 @pytest.mark.parametrize("verb", [Verb.CANCEL, Verb.CANCEL_ALL])
 @pytest.mark.parametrize("kind", ["working_buys", "working_sells", "working_exits"])
 def test_cancel_takes_entries_and_exits(verb: Verb, kind: str) -> None:
-    assert plan(verb, 10, **{kind: 1}) == Plan(cancel=Cancel.ALL)
+    working: dict[str, Any] = {kind: 1}
+    assert plan(verb, 10, **working) == Plan(cancel=Cancel.ALL)
     assert plan(verb, 10).nothing == "NO_OPEN_ORDERS"
 
 

@@ -1,6 +1,7 @@
 """Sending: three outcomes, one order at the venue whatever it says, and the last gate."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +18,13 @@ from brokers.errors import (
     Unsupported,
 )
 from brokers.models import BrokerAccount, PaperOrder
+from brokers.paper.adapter import PaperBroker
 from orders import sending
 from orders.models import Order, Position
 from orders.tests.conftest import MakeHub
 from risk.models import TradingState
 from signals.models import Signal
+from tradehub.testing import hub as testing
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, use_venue, waiting_items
 
 pytestmark = pytest.mark.django_db
@@ -157,10 +160,6 @@ def test_a_resend_follows_only_denials_past_the_settle_time(
 
 
 def _settles_after(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    from dataclasses import replace
-
-    from brokers.paper.adapter import PaperBroker
-
     real = PaperBroker.capabilities
 
     def slow(broker: PaperBroker) -> Any:
@@ -205,7 +204,7 @@ def test_a_worker_that_slept_before_it_sent_does_not_send(
 ) -> None:
     """Stopped between the commit of `sending` and the request: another one is at it by now."""
     real = sending._commit_sending
-    slept = []
+    slept: list[bool] = []
 
     def commit_and_sleep(*given: Any) -> Any:
         done = real(*given)
@@ -336,9 +335,7 @@ def test_a_venue_that_is_away_makes_a_cancel_wait(hub: Hub, venue: Venue) -> Non
 
 
 def test_nothing_of_another_user_is_touched(hub: Hub, venue: Venue, bob: User) -> None:
-    from tradehub.testing.hub import make_hub
-
-    other = make_hub(bob, hub.clock.now + timedelta(hours=1))
+    other = testing.make_hub(bob, hub.clock.now + timedelta(hours=1))
     other.clock = hub.clock
     other.send(action="buy", quantity=3)
     hub.send(action="buy", quantity=1)

@@ -87,7 +87,7 @@ ENDS = {
 }
 
 
-STEPS = {"entry": 15, "exit": 16, "flip": 20}
+STEPS = {"entry": 15, "exit": 16, "flip": 17}
 """So many commits and requests each takes; with one more nobody is killed."""
 
 
@@ -162,7 +162,8 @@ def test_an_item_that_is_stored_while_the_lane_is_let_go_is_not_left_lying(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.deliver(action="buy", quantity=1)
-    real, stored = work.release_lane, []
+    real = lanes.release_lane
+    stored: list[Any] = []
 
     def release(claim: Any) -> None:
         if not stored:
@@ -365,7 +366,7 @@ def test_a_stop_that_fills_while_the_exit_is_prepared_leaves_no_short(
     hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.send(action="buy", quantity=10, stop_loss=140)
-    real = work.cancel_children
+    real = protecting.cancel_children
 
     def the_market_falls_first(desk: Any, order: Order) -> None:
         desk.broker.observe("AAPL", D(139), hub.clock())
@@ -385,7 +386,7 @@ def test_a_reversal_whose_exit_a_stop_did_already_still_turns(
 ) -> None:
     hub = make_hub(on_opposite="reverse")
     hub.send(action="buy", quantity=10, stop_loss=140)
-    real = work.cancel_children
+    real = protecting.cancel_children
 
     def the_market_falls_first(desk: Any, order: Order) -> None:
         desk.broker.observe("AAPL", D(139), hub.clock())

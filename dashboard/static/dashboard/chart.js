@@ -23,6 +23,7 @@
   let curves = [];
   let shown = null;
   let points = [];
+  let slots = 0;
 
   // The library can't read light-dark() or oklch(): a pixel of a canvas says the colour in rgba.
   const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -53,15 +54,15 @@
   const spread = (data) => {
     if (data.length < 2 || data.length > SLOTS) return data;
     const first = data[0].time;
-    const step = (data.at(-1).time - first) / SLOTS;
-    if (step < 1) return data;
-    const slots = new Map();
-    for (let index = 0; index < SLOTS; index += 1) {
-      const time = Math.round(first + index * step);
-      slots.set(time, { time });
+    const last = data.at(-1).time;
+    const step = Math.max(1, (last - first) / SLOTS);
+    const bySecond = new Map();
+    for (let at = first; at < last; at += step) {
+      const time = Math.round(at);
+      bySecond.set(time, { time });
     }
-    for (const point of data) slots.set(point.time, point);
-    return [...slots.values()].sort((one, other) => one.time - other.time);
+    for (const point of data) bySecond.set(point.time, point);
+    return [...bySecond.values()].sort((one, other) => one.time - other.time);
   };
   // A change of a cent must not fill the chart: at least 0.1 % of the equity is always in sight.
   const inSight = (original) => {
@@ -74,7 +75,13 @@
   };
   const show = () => {
     line.applyOptions({ pointMarkersVisible: points.length <= FEW });
-    line.setData(spread(points));
+    const scale = chart.timeScale();
+    const seen = scale.getVisibleLogicalRange();
+    const whole = !seen || (seen.from < 1 && seen.to > slots - 2);
+    const data = spread(points);
+    slots = data.length;
+    line.setData(data);
+    if (whole) scale.fitContent(); // whoever zoomed in stays there
   };
   const draw = () => {
     shown = curves.find((each) => each.currency === choice.value) ?? curves[0];
@@ -85,7 +92,6 @@
       points.push({ time, value: Number(value) });
     }
     show();
-    chart.timeScale().fitContent();
     table.replaceChildren(...shown.points.slice(-50).reverse().map(([ms, value]) => {
       const row = document.createElement("tr");
       const at = document.createElement("td");
@@ -108,6 +114,7 @@
       },
       timeScale: {
         timeVisible: true,
+        minBarSpacing: 0.05,
         tickMarkFormatter: (time, type) => (type < 3 ? days : short).format(time * 1000),
       },
     });
@@ -132,7 +139,10 @@
     if (chart) draw();
     else start();
   };
-  choice.addEventListener("change", draw);
+  choice.addEventListener("change", () => {
+    draw();
+    chart.timeScale().fitContent();
+  });
   document.addEventListener("theme:changed", () => { if (chart) paint(); });
 
   // A fill bends the line, so it is fetched; a tick moves only its last point, when it is alone.
