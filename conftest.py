@@ -4,6 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is about how fast this machine is today.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 PASSWORD = "correct horse battery"  # noqa: S105  # of people who don't exist
 

@@ -1,5 +1,5 @@
-"""Open pages, a process of its own: `{"port", "cookies", "seconds"}` opens one live socket for each
-session cookie and notes when each hears that an order was filled.
+"""Open pages, a process of its own: `{"port", "cookies", "wave", "seconds"}` opens one live socket for
+each session cookie, so many at a time, and notes when each hears that an order was filled.
 
 Prints a line when all are open; a line on stdin ends it; then prints {order id: [times]}.
 """
@@ -14,7 +14,7 @@ from collections import defaultdict
 from functools import partial
 from typing import Any
 
-OPEN_SECONDS = 30.0
+OPEN_SECONDS = 60.0
 
 
 class Page(asyncio.Protocol):
@@ -84,6 +84,7 @@ class Run:
         self.port: int = spec["port"]
         self.cookies: list[str] = spec["cookies"]
         self.seconds: float = spec["seconds"]
+        self.wave: int = spec["wave"]
         self.opened = 0
         self.refused = 0
         self.times: defaultdict[str, list[float]] = defaultdict(list)
@@ -95,14 +96,21 @@ class Run:
 
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
-        for cookie in self.cookies:
-            await loop.create_connection(partial(Page, self, cookie), "127.0.0.1", self.port)
-        deadline = time.monotonic() + OPEN_SECONDS
-        while self.opened + self.refused < len(self.cookies) and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        print(json.dumps({"opened": self.opened, "refused": self.refused}), flush=True)
+        began = time.monotonic()
+        for first in range(0, len(self.cookies), self.wave):
+            for cookie in self.cookies[first : first + self.wave]:
+                await loop.create_connection(partial(Page, self, cookie), "127.0.0.1", self.port)
+            await self._until_answered(first + self.wave, began + OPEN_SECONDS)
+        seconds = round(time.monotonic() - began, 2)
+        said = {"opened": self.opened, "refused": self.refused, "seconds": seconds}
+        print(json.dumps(said), flush=True)
         told = loop.run_in_executor(None, sys.stdin.readline)
         await asyncio.wait([asyncio.ensure_future(told)], timeout=self.seconds)
+
+    async def _until_answered(self, count: int, deadline: float) -> None:
+        wanted = min(count, len(self.cookies))
+        while self.opened + self.refused < wanted and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
 
 
 def main() -> None:

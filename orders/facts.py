@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from brokers.models import BrokerAccount
 from orders.book import Book, Held, Working
+from orders.day_starts import start_equity
 from orders.lifecycle import WORKING
 from orders.market import Market
-from orders.models import DayStart, LaneItem, Order, Position
+from orders.models import LaneItem, Order, Position
 from orders.terms import Terms
 from risk.models import RiskProfile
 from risk.selectors import StatesNow, day_start_of, limits_of, sizing_rules_of, states_for
@@ -91,10 +92,10 @@ def read_facts(
     profile = RiskProfile.objects.filter(pk=terms.risk_profile).first() or _no_profile(account)
     day_start = day_start_of(profile, now=now)
     equity = None if market.account is None else market.account.equity
-    start_equity = _equity_at(account, day_start, equity)
+    began_with = start_equity(account, day_start, equity)
     daily = None
-    if equity is not None and start_equity is not None:
-        daily = EXACT.subtract(equity, start_equity)
+    if equity is not None and began_with is not None:
+        daily = EXACT.subtract(equity, began_with)
     return Facts(
         now=now,
         account=account,
@@ -107,7 +108,7 @@ def read_facts(
         ),
         equity=_sizing_equity(account, equity),
         buying_power=None if market.account is None else market.account.buying_power,
-        day_start_equity=start_equity,
+        day_start_equity=began_with,
         daily_pnl=daily,
         trades_today=trades_since(account, day_start),
         shorts=market.capabilities.shorts,
@@ -152,16 +153,6 @@ def open_symbols(account: BrokerAccount) -> list[str]:
         .values_list("symbol", flat=True)
         .distinct()
     )
-
-
-def _equity_at(
-    account: BrokerAccount, day_start: datetime, equity: Decimal | None
-) -> Decimal | None:
-    """Equity when the trading day began: the first that was seen in it."""
-    found = DayStart.objects.filter(account=account, day_start=day_start).first()
-    if found is None and equity is not None:
-        found = DayStart.objects.create(account=account, day_start=day_start, equity=equity)
-    return None if found is None else found.equity
 
 
 def _sizing_equity(account: BrokerAccount, equity: Decimal | None) -> Decimal | None:

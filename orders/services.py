@@ -23,7 +23,7 @@ from risk import services as risk
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profile_for, risk_profiles_for
 from tradehub.core.errors import BadInput, Conflict, NotFound
-from tradehub.core.words import OrderRole, OrderSource, Scope
+from tradehub.core.words import OrderSource, Scope
 from tradehub.lib.db import in_write_transaction
 
 TermsSource = Callable[[User, str, str], Terms | None]
@@ -128,7 +128,7 @@ def halt_trading(**switch: Unpack[risk.Switch]) -> TradingState:
 
     def work() -> TradingState:
         state = risk.halt(**switch)
-        _apply(switch["scope"], state.scope_id, switch["now"])
+        _apply(Scope(switch["scope"]), state.scope_id, switch["owner"], switch["now"])
         return state
 
     return in_write_transaction(work)
@@ -189,19 +189,16 @@ def emergency_stop(
 # ---- parts ----
 
 
-def _apply(scope: Scope, scope_id: str, now: datetime) -> None:
-    """To the accounts of the scope that have a working entry."""
-    entries = Order.objects.filter(status__in=_WORKING, role=OrderRole.ENTRY.value)
-    match Scope(scope):
-        case Scope.USER:
-            entries = entries.filter(owner_id=int(scope_id))
-        case Scope.ACCOUNT:
-            entries = entries.filter(account_id=scope_id)
-        case Scope.STRATEGY:
-            entries = entries.filter(strategy_id=scope_id)
-    accounts = entries.values_list("account_id", flat=True).distinct().order_by("account_id")
+def _apply(scope: Scope, scope_id: str, owner: User | None, now: datetime) -> None:
+    """To every account of the scope, working entry or not: one that passes the last gate while
+    this commits is cancelled by the item that waits behind it."""
+    accounts = BrokerAccount.objects.order_by("pk")
+    if scope is Scope.ACCOUNT:
+        accounts = accounts.filter(pk=scope_id)
+    elif scope is not Scope.SITE:
+        accounts = accounts.filter(owner=owner)
     strategy = scope_id if scope is Scope.STRATEGY else None
-    apply_halt(account_ids=accounts, now=now, strategy_id=strategy)
+    apply_halt(account_ids=accounts.values_list("pk", flat=True), now=now, strategy_id=strategy)
 
 
 def _queue_once(account_id: str, kind: LaneItem.Kind, subject: str, now: datetime) -> LaneItem:

@@ -3,7 +3,7 @@ nothing, and running one twice does nothing twice."""
 
 from celery import shared_task
 
-from orders import work
+from orders import day_starts, work
 from orders.syncing import accounts_at_work, sync_account
 from tradehub.lib.clock import utc_now
 from tradehub.lib.heartbeat import canary_seen
@@ -19,6 +19,12 @@ def sync_open_orders() -> None:
     """Polling stays the truth; streams only speed it up."""
     for account in accounts_at_work():
         sync_account(account)
+
+
+@shared_task(name="orders.tasks.note_day_starts")
+def note_day_starts() -> None:
+    """Soon after a trading day began, so that its losses count from there."""
+    day_starts.note_day_starts(now=utc_now())
 
 
 @shared_task(name="orders.tasks.canary")

@@ -135,6 +135,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10,
         "options": {"queue": "background", "expires": 10},
     },
+    "day starts": {
+        "task": "orders.tasks.note_day_starts",
+        "schedule": 30,
+        "options": {"queue": "background", "expires": 30},
+    },
 }
 CHANNEL_LAYERS = {
     "default": {

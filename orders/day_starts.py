@@ -1,0 +1,57 @@
+"""Where each trading day begins: the equity that the daily loss is measured from.
+
+Noted as soon as a worker looks after the day began, so what was lost before the day's first alert
+counts too. A decision that comes even earlier notes it itself (`orders.facts`). The first one
+stands.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+import structlog
+
+from brokers.errors import BrokerError
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from orders.models import DayStart
+from risk.models import RiskProfile
+from risk.selectors import day_start_of
+from tradehub.lib.db import in_write_transaction
+
+log = structlog.get_logger(__name__)
+
+
+def start_equity(
+    account: BrokerAccount, day_start: datetime, equity: Decimal | None
+) -> Decimal | None:
+    """What was noted for the day; else `equity`, which is noted now. In a write transaction."""
+    noted = DayStart.objects.filter(account=account, day_start=day_start)
+    found = noted.values_list("equity", flat=True).first()
+    if found is not None or equity is None:
+        return found
+    fresh = DayStart(account=account, day_start=day_start, equity=equity)
+    DayStart.objects.bulk_create([fresh], ignore_conflicts=True)
+    return noted.values_list("equity", flat=True).get()
+
+
+def note_day_starts(*, now: datetime) -> int:
+    """For each account and each risk profile that it trades under; how many days began."""
+    return sum(_note(account, now) for account in BrokerAccount.objects.filter(enabled=True))
+
+
+def _note(account: BrokerAccount, now: datetime) -> int:
+    profiles = RiskProfile.objects.filter(subscriptions__account=account).distinct()
+    wanted = {day_start_of(profile, now=now) for profile in profiles}
+    noted = DayStart.objects.filter(account=account, day_start__in=wanted)
+    missing = wanted - set(noted.values_list("day_start", flat=True))
+    if not missing:
+        return 0
+    try:
+        equity = connect(account, now=lambda: now).account().equity
+    except BrokerError as error:
+        log.warning("day_start_not_noted", account=account.pk, code=error.code)
+        return 0
+    for day_start in missing:
+        in_write_transaction(partial(start_equity, account, day_start, equity))
+    return len(missing)
