@@ -9,19 +9,17 @@ bounded queue answers "not stored" rather than wait.
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from itertools import islice
-from typing import Any
 
 import structlog
 from django.db import Error, InterfaceError, OperationalError, connection
 
 from orders.doorbell import doorbell
 from signals import ingest_rows
-from signals.routes import Route, StrategyRoute, read_version, routes
+from signals.arrivals import Arrival, ArrivalOutcome
+from signals.routes import read_version, routes
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
@@ -30,42 +28,6 @@ log = structlog.get_logger(__name__)
 
 QUEUE_LIMIT = 5_000
 BATCH_LIMIT = 400
-
-
-class Outcome(StrEnum):
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    CONFLICT = "conflict"
-    INVALID = "invalid"
-    REROUTED = "rerouted"
-    """The route changed since it was read; look it up again."""
-    NOT_STORED = "not_stored"
-
-
-@dataclass(slots=True)
-class Arrival:
-    """One alert on its way into the database."""
-
-    id: str
-    route: Route
-    strategy: StrategyRoute | None
-    received_at: datetime
-    source_ip: str
-    content_type: str
-    raw: bytes
-    dialect: str = ""
-    intents_json: str = "[]"
-    error: dict[str, Any] | None = None
-    """Set for an invalid one: stored for its owner to see, never executed."""
-    key: str = ""
-    """The claim it needs; empty for an invalid one."""
-    key_expires: bool = False
-    """The key is the body's and is held for the window only."""
-    fingerprint: str = ""
-    outcome: Outcome = Outcome.NOT_STORED
-    stored_id: str = ""
-    """The signal that holds the claim: this one, or the first copy."""
-    done: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class Writer:
@@ -203,7 +165,7 @@ def _one_by_one(batch: Sequence[Arrival]) -> None:
 
 def _fail(batch: Sequence[Arrival]) -> None:
     for arrival in batch:
-        arrival.outcome = Outcome.NOT_STORED
+        arrival.outcome = ArrivalOutcome.NOT_STORED
 
 
 def _commit(batch: Sequence[Arrival]) -> None:
@@ -215,29 +177,31 @@ def _write(batch: Sequence[Arrival]) -> None:
     routes.saw_version(version)
     current = []
     for arrival in batch:
-        if arrival.outcome is Outcome.CONFLICT:
+        if arrival.outcome is ArrivalOutcome.CONFLICT:
             arrival.error = None  # found by an attempt that was rolled back
         if arrival.route.version == version:
             current.append(arrival)
         else:
-            arrival.outcome = Outcome.REROUTED
+            arrival.outcome = ArrivalOutcome.REROUTED
     invalid = [each for each in current if each.error is not None]
     _claim([each for each in current if each.error is None])
     _settle_invalid(invalid)
     now = utc_now()
     ingest_rows.insert_signals(
-        [each for each in current if each.outcome is not Outcome.DUPLICATE], now
+        [each for each in current if each.outcome is not ArrivalOutcome.DUPLICATE], now
     )
-    ingest_rows.insert_lane_items([each for each in current if each.outcome is Outcome.ACCEPTED])
+    ingest_rows.insert_lane_items(
+        [each for each in current if each.outcome is ArrivalOutcome.ACCEPTED]
+    )
     ingest_rows.count_deliveries(
-        [each.stored_id for each in current if each.outcome is Outcome.DUPLICATE]
+        [each.stored_id for each in current if each.outcome is ArrivalOutcome.DUPLICATE]
     )
     _mark_used(current, now)
 
 
 def _settle_invalid(invalid: Sequence[Arrival]) -> None:
     for arrival in invalid:
-        arrival.outcome = Outcome.INVALID
+        arrival.outcome = ArrivalOutcome.INVALID
         arrival.stored_id = arrival.id
 
 
@@ -254,11 +218,11 @@ def _claim(valid: Sequence[Arrival]) -> None:
         holder, fingerprint = holders[arrival.strategy.id, arrival.key]
         arrival.stored_id = holder
         if holder == arrival.id:
-            arrival.outcome = Outcome.ACCEPTED
+            arrival.outcome = ArrivalOutcome.ACCEPTED
         elif fingerprint == arrival.fingerprint:
-            arrival.outcome = Outcome.DUPLICATE
+            arrival.outcome = ArrivalOutcome.DUPLICATE
         else:
-            arrival.outcome = Outcome.CONFLICT
+            arrival.outcome = ArrivalOutcome.CONFLICT
             arrival.stored_id = arrival.id
             arrival.error = {
                 "code": "IDEMPOTENCY_CONFLICT",
@@ -284,9 +248,9 @@ def _announce(batch: Sequence[Arrival]) -> None:
     lanes: dict[str, None] = {}
     newest: dict[int, Arrival] = {}
     for arrival in batch:
-        if arrival.outcome is Outcome.ACCEPTED and arrival.strategy is not None:
+        if arrival.outcome is ArrivalOutcome.ACCEPTED and arrival.strategy is not None:
             lanes.update(dict.fromkeys(account for account, _ in arrival.strategy.lanes))
-        if arrival.outcome not in (Outcome.REROUTED, Outcome.NOT_STORED):
+        if arrival.outcome not in (ArrivalOutcome.REROUTED, ArrivalOutcome.NOT_STORED):
             newest[arrival.route.owner_id] = arrival
     if lanes:
         doorbell.ring(lanes)

@@ -6,17 +6,15 @@ from the models.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from django.db import connection, models
 from django.db.models import F
 
 from orders.models import LaneItem
+from signals.arrivals import Arrival
 from signals.models import Signal, SignalKey, WebhookToken
-
-if TYPE_CHECKING:
-    from signals.ingest import Arrival
 
 BODY_WINDOW = timedelta(seconds=45)
 """How long a body without an id counts as a copy: longer than TradingView's resends take (27 s),
@@ -25,7 +23,7 @@ shorter than a one-minute bar."""
 FOR_EVER = timedelta(days=36_500)
 
 
-def claim_keys(arrivals: Sequence["Arrival"]) -> dict[tuple[str, str], tuple[str, str]]:
+def claim_keys(arrivals: Sequence[Arrival]) -> dict[tuple[str, str], tuple[str, str]]:
     """Claim each key, or learn who holds it: {(strategy, key): (signal id, fingerprint)}.
 
     One upsert: a held key is taken over only when its holder is older than the window, which for
@@ -79,7 +77,7 @@ _SIGNAL_COLUMNS = (
 )
 
 
-def insert_signals(arrivals: Sequence["Arrival"], now: datetime) -> None:
+def insert_signals(arrivals: Sequence[Arrival], now: datetime) -> None:
     rows = []
     for each in arrivals:
         if not each.stored_id:
@@ -120,7 +118,7 @@ _ITEM_COLUMNS = (
 )
 
 
-def insert_lane_items(arrivals: Sequence["Arrival"]) -> None:
+def insert_lane_items(arrivals: Sequence[Arrival]) -> None:
     _insert(
         LaneItem,
         _ITEM_COLUMNS,
@@ -162,7 +160,7 @@ def mark_token_used(token_id: str, now: datetime) -> None:
     WebhookToken.objects.filter(pk=token_id).update(last_used_at=now)
 
 
-def _status(arrival: "Arrival") -> str:
+def _status(arrival: Arrival) -> str:
     if arrival.error is not None:
         return "invalid"
     return "received" if arrival.strategy is not None and arrival.strategy.lanes else "processed"

@@ -18,6 +18,7 @@ from risk.models import RiskProfile
 from risk.services import create_profile
 from signals import ingest
 from signals.admission import admit
+from signals.arrivals import Arrival, ArrivalOutcome
 from signals.models import Strategy
 from signals.parsing import parse_alert
 from signals.routes import Route, read_route, read_version
@@ -80,9 +81,9 @@ def send_test_alert(*, strategy: Strategy, now: datetime) -> str:
     for _ in range(3):
         arrival = _arrival(_open_route(strategy), body, now)
         ingest.store_batch([arrival])
-        if arrival.outcome is ingest.Outcome.ACCEPTED:
+        if arrival.outcome is ArrivalOutcome.ACCEPTED:
             return arrival.stored_id
-        if arrival.outcome is not ingest.Outcome.REROUTED:
+        if arrival.outcome is not ArrivalOutcome.REROUTED:
             break
     raise Conflict("The test alert could not be stored. Try again.", code="NOT_STORED")
 
@@ -111,11 +112,11 @@ def _open_route(strategy: Strategy) -> Route:
     return replace(route, passphrase=b"", hmac_secret=b"")
 
 
-def _arrival(route: Route, body: bytes, now: datetime) -> ingest.Arrival:
+def _arrival(route: Route, body: bytes, now: datetime) -> Arrival:
     content_type = "application/json"
     parsed = parse_alert(body, content_type=content_type)
     admission = admit(route, parsed, body=body, headers={}, token="", now=now)
-    return ingest.Arrival(
+    return Arrival(
         id=new_id("sig"),
         route=route,
         strategy=admission.strategy,

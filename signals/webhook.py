@@ -22,7 +22,8 @@ from django.http.request import split_domain_port, validate_host
 
 from signals import waiting
 from signals.admission import Admission, admit
-from signals.ingest import Arrival, Outcome, writer
+from signals.arrivals import Arrival, ArrivalOutcome
+from signals.ingest import writer
 from signals.parsing import MAX_BODY, ParsedAlert, ParseProblem, parse_alert
 from signals.routes import Route, routes
 from tradehub.lib import metrics
@@ -182,7 +183,7 @@ async def _answer(
         )
         arrival = _arrival(request, route, admission, content_type)
         await _store(arrival)
-        if arrival.outcome is not Outcome.REROUTED:
+        if arrival.outcome is not ArrivalOutcome.REROUTED:
             return await _result(request, route, arrival, admission)
         route = await _route(token, request)
     raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
@@ -283,12 +284,12 @@ async def _result(
     request: Request, route: Route, arrival: Arrival, admission: Admission
 ) -> tuple[int, bytes, bytes, tuple[tuple[bytes, bytes], ...]]:
     outcome = arrival.outcome
-    if outcome is Outcome.NOT_STORED:
+    if outcome is ArrivalOutcome.NOT_STORED:
         raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
-    if outcome is Outcome.CONFLICT:
+    if outcome is ArrivalOutcome.CONFLICT:
         assert arrival.error is not None
         raise Refused("IDEMPOTENCY_CONFLICT", status=409, detail=arrival.error["detail"])
-    if outcome is Outcome.INVALID:
+    if outcome is ArrivalOutcome.INVALID:
         assert arrival.error is not None
         errors = tuple(FieldError(**each) for each in arrival.error["errors"])
         raise Refused(
@@ -298,17 +299,17 @@ async def _result(
             errors=errors,
         )
     seconds = waiting.seconds_asked(request.headers.get(b"prefer"), route.wait_seconds)
-    if seconds and outcome is Outcome.ACCEPTED:
+    if seconds and outcome is ArrivalOutcome.ACCEPTED:
         final = await waiting.final_signal(arrival.id, route.owner_id, seconds)
         if final is not None:
             return 200, orjson.dumps(final), JSON, ((b"preference-applied", b"wait"),)
     body = {
-        "status": "accepted" if outcome is Outcome.ACCEPTED else "duplicate",
+        "status": "accepted" if outcome is ArrivalOutcome.ACCEPTED else "duplicate",
         "signal_id": arrival.stored_id,
         "request_id": request.id,
         "url": f"{_base_url(request)}/signals/{arrival.stored_id}/",
     }
-    return (202 if outcome is Outcome.ACCEPTED else 200), orjson.dumps(body), JSON, ()
+    return (202 if outcome is ArrivalOutcome.ACCEPTED else 200), orjson.dumps(body), JSON, ()
 
 
 def _problem(refused: Refused, request_id: str) -> bytes:

@@ -13,7 +13,8 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 from accounts.models import User
 from orders.models import LaneItem
 from signals import ingest, ingest_rows
-from signals.ingest import Arrival, Outcome, Writer, store_batch
+from signals.arrivals import Arrival, ArrivalOutcome
+from signals.ingest import Writer, store_batch
 from signals.ingest_rows import BODY_WINDOW
 from signals.models import Signal, SignalKey, Strategy, WebhookToken
 from signals.routes import bump_route_version, routes
@@ -88,7 +89,7 @@ def test_an_id_used_for_something_else_is_a_conflict_that_is_stored(
 ) -> None:
     first = deliver(token, ALERT | {"alert_id": "x"}, now)
     other = deliver(token, ALERT | {"alert_id": "x", "quantity": 2}, now)
-    assert other.outcome is Outcome.CONFLICT
+    assert other.outcome is ArrivalOutcome.CONFLICT
     stored = Signal.objects.get(pk=other.id)
     assert stored.status == "invalid"
     assert stored.error is not None
@@ -108,12 +109,12 @@ def test_an_invalid_one_is_stored_claims_nothing_and_moves_nothing(
     token: Token, now: datetime
 ) -> None:
     bad = deliver(token, ALERT | {"quantity": -1, "alert_id": "x"}, now)
-    assert (bad.outcome, bad.stored_id) == (Outcome.INVALID, bad.id)
+    assert (bad.outcome, bad.stored_id) == (ArrivalOutcome.INVALID, bad.id)
     stored = Signal.objects.get()
     assert (stored.status, bytes(stored.raw)) == ("invalid", bad.raw)
     assert not SignalKey.objects.exists()
     assert not LaneItem.objects.exists()
-    assert deliver(token, ALERT | {"alert_id": "x"}, now).outcome is Outcome.ACCEPTED
+    assert deliver(token, ALERT | {"alert_id": "x"}, now).outcome is ArrivalOutcome.ACCEPTED
 
 
 def test_an_alert_that_no_account_follows_is_processed(alice: User, now: datetime) -> None:
@@ -134,33 +135,33 @@ def test_the_same_alert_at_two_strategies_is_two(alice: User, token: Token, now:
 @pytest.mark.parametrize(
     ("after", "outcome"),
     [
-        (timedelta(0), Outcome.DUPLICATE),
-        (BODY_WINDOW - timedelta(microseconds=1), Outcome.DUPLICATE),
-        (BODY_WINDOW, Outcome.ACCEPTED),
-        (timedelta(minutes=1), Outcome.ACCEPTED),
+        (timedelta(0), ArrivalOutcome.DUPLICATE),
+        (BODY_WINDOW - timedelta(microseconds=1), ArrivalOutcome.DUPLICATE),
+        (BODY_WINDOW, ArrivalOutcome.ACCEPTED),
+        (timedelta(minutes=1), ArrivalOutcome.ACCEPTED),
     ],
 )
 def test_a_body_without_an_id_is_a_copy_for_45_seconds(
-    token: Token, now: datetime, after: timedelta, outcome: Outcome
+    token: Token, now: datetime, after: timedelta, outcome: ArrivalOutcome
 ) -> None:
     first = deliver(token, ALERT, now)
     again = deliver(token, ALERT, now + after)
     assert again.outcome is outcome
-    assert again.stored_id == (first.id if outcome is Outcome.DUPLICATE else again.id)
+    assert again.stored_id == (first.id if outcome is ArrivalOutcome.DUPLICATE else again.id)
 
 
 def test_the_window_begins_with_the_first_copy_and_not_with_the_last(
     token: Token, now: datetime
 ) -> None:
     deliver(token, ALERT, now)
-    assert deliver(token, ALERT, now + timedelta(seconds=40)).outcome is Outcome.DUPLICATE
-    assert deliver(token, ALERT, now + timedelta(seconds=50)).outcome is Outcome.ACCEPTED
+    assert deliver(token, ALERT, now + timedelta(seconds=40)).outcome is ArrivalOutcome.DUPLICATE
+    assert deliver(token, ALERT, now + timedelta(seconds=50)).outcome is ArrivalOutcome.ACCEPTED
 
 
 def test_an_id_is_unique_for_ever(token: Token, now: datetime) -> None:
     deliver(token, ALERT | {"alert_id": "x"}, now)
     years = deliver(token, ALERT | {"alert_id": "x"}, now + timedelta(days=3_000))
-    assert years.outcome is Outcome.DUPLICATE
+    assert years.outcome is ArrivalOutcome.DUPLICATE
 
 
 # ---- several processes ----
@@ -223,7 +224,7 @@ def test_an_alert_on_an_old_route_is_sent_back_and_the_others_stored(
     assert Signal.objects.get().pk == fresh.id
     old.route = routes.look_up(token.digest) or old.route
     store_batch([old])
-    assert old.outcome is Outcome.ACCEPTED
+    assert old.outcome is ArrivalOutcome.ACCEPTED
 
 
 # ---- trouble ----
@@ -351,8 +352,10 @@ def test_the_writer_outlives_whatever_one_alert_does(
             answers.count = 1
     writer.put(second)
     answers.wait()
-    assert second.outcome is Outcome.ACCEPTED
-    assert first.outcome is (Outcome.NOT_STORED if where == "store_batch" else Outcome.ACCEPTED)
+    assert second.outcome is ArrivalOutcome.ACCEPTED
+    assert first.outcome is (
+        ArrivalOutcome.NOT_STORED if where == "store_batch" else ArrivalOutcome.ACCEPTED
+    )
 
 
 def test_a_full_queue_says_so_at_once(

@@ -17,7 +17,8 @@ from orders.doorbell import Doorbell
 from orders.models import LaneItem, Order
 from orders.work import drain_lane
 from signals import ingest, waiting, webhook
-from signals.ingest import Outcome, Writer
+from signals.arrivals import ArrivalOutcome
+from signals.ingest import Writer
 from signals.models import Signal, Strategy, WebhookToken
 from signals.routes import Routes, bump_route_version
 from signals.token_services import create_webhook_token
@@ -348,7 +349,7 @@ def test_503_when_the_queue_is_full(hook: Hook, monkeypatch: pytest.MonkeyPatch)
 def test_503_when_it_could_not_be_stored(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(batch: Any) -> None:
         for each in batch:
-            each.outcome = Outcome.NOT_STORED
+            each.outcome = ArrivalOutcome.NOT_STORED
 
     monkeypatch.setattr(ingest, "store_batch", fail)
     is_problem(hook.post(), 503, "NOT_STORED")
@@ -375,7 +376,7 @@ def test_a_route_that_keeps_changing_is_a_503_and_not_a_circle(
 ) -> None:
     def reroute(batch: Any) -> None:
         for each in batch:
-            each.outcome = Outcome.REROUTED
+            each.outcome = ArrivalOutcome.REROUTED
 
     monkeypatch.setattr(ingest, "store_batch", reroute)
     is_problem(hook.post(), 503, "NOT_STORED")

@@ -12,7 +12,8 @@ from brokers.services import create_account
 from risk.models import RiskProfile
 from risk.services import create_profile
 from signals.admission import admit
-from signals.ingest import Arrival, store_batch
+from signals.arrivals import Arrival
+from signals.ingest import store_batch
 from signals.models import Strategy, Subscription, WebhookToken
 from signals.parsing import ParsedAlert, ParseProblem, parse_alert
 from signals.routes import Route, bump_route_version, routes

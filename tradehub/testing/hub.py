@@ -18,7 +18,7 @@ from brokers.registry import connect
 from orders import syncing, work
 from orders.models import Decision, Fill, LaneItem, Order, Position
 from risk.models import RiskProfile
-from signals.ingest import Arrival
+from signals.arrivals import Arrival
 from signals.models import Strategy
 from tradehub.lib.tokens import Token
 from tradehub.testing.builders import deliver, make_account, make_profile, make_strategy, make_token
