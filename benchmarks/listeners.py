@@ -1,7 +1,8 @@
 """Open pages, a process of its own: `{"port", "cookies", "wave", "seconds"}`.
 
 Opens one live socket for each session cookie, so many at a time, and notes when each hears that an
-order was filled. Prints a line when all are open; a line on stdin ends it; then prints {order id: [times]}.
+order was filled. Prints a line when all are open; a line on stdin ends it; then it prints
+{order id: [times]}.
 """
 
 import asyncio

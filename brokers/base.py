@@ -9,7 +9,7 @@ ours, never retries an order by itself and raises only `brokers.errors`. Require
     the rest         reads; safe to repeat
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -36,6 +36,9 @@ class Broker(Protocol):
 
     def quote(self, symbol: str) -> Quote | None:
         """None when no price is known; never a made-up one."""
+
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """Of those that have a price; one request for many symbols where the venue can."""
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """A price that an alert named. Venues with prices of their own ignore it."""

@@ -7,6 +7,7 @@ account can come between reading and reserving.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from brokers.models import BrokerAccount
 from orders.book import Book, Held, Working
@@ -121,28 +122,50 @@ def _no_profile(account: BrokerAccount) -> RiskProfile:
     return RiskProfile(owner_id=account.owner_id, max_order_value=ZERO)
 
 
+_BOOK_COLUMNS = (
+    "pk",
+    "symbol",
+    "strategy_id",
+    "side",
+    "role",
+    "status",
+    "quantity",
+    "filled_quantity",
+    "limit_price",
+    "stop_price",
+    "reference_price",
+)
+
+
 def read_book(account: BrokerAccount, market: Market) -> Book:
-    """Open positions and everything that works or may work for the account."""
+    """Open positions and everything that works or may work for the account.
+
+    Columns, not rows: this is read for every decision."""
     book = Book(marks={symbol: market.price(symbol) for symbol in market.quotes})
-    for position in Position.objects.filter(account=account, is_open=True):
-        key = (position.symbol, position.strategy_id)
-        book.held[key] = Held(position.quantity, position.adds)
+    positions = Position.objects.filter(account=account, is_open=True)
+    for symbol, strategy, quantity, adds in positions.values_list(
+        "symbol", "strategy_id", "quantity", "adds"
+    ):
+        book.held[symbol, strategy] = Held(quantity, adds)
     working = Order.objects.filter(account=account, status__in=[each.value for each in WORKING])
-    for order in working.exclude(role__in=[OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT]):
-        book.working.append(
-            Working(
-                id=order.pk,
-                symbol=order.symbol,
-                strategy=order.strategy_id,
-                side=OrderSide(order.side),
-                role=OrderRole(order.role),
-                remaining=order.quantity - order.filled_quantity,
-                price=order.limit_price or order.stop_price or order.reference_price,
-                status=OrderStatus(order.status),
-                started=bool(order.filled_quantity),
-            )
-        )
+    entries_and_exits = working.exclude(role__in=[OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT])
+    for columns in entries_and_exits.order_by("id").values(*_BOOK_COLUMNS):
+        book.working.append(_working(columns))
     return book
+
+
+def _working(columns: dict[str, Any]) -> Working:
+    return Working(
+        id=columns["pk"],
+        symbol=columns["symbol"],
+        strategy=columns["strategy_id"],
+        side=OrderSide(columns["side"]),
+        role=OrderRole(columns["role"]),
+        remaining=columns["quantity"] - columns["filled_quantity"],
+        price=columns["limit_price"] or columns["stop_price"] or columns["reference_price"],
+        status=OrderStatus(columns["status"]),
+        started=bool(columns["filled_quantity"]),
+    )
 
 
 def open_symbols(account: BrokerAccount) -> list[str]:

@@ -70,18 +70,34 @@ def observe_prices(
 
 def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
     """The account and each symbol's instrument and quote."""
-    market = Market(broker.capabilities(), _account(broker))
-    for symbol in dict.fromkeys(symbols):
-        try:
-            market.instruments[symbol] = broker.instrument(symbol)
-            market.quotes[symbol] = broker.quote(symbol)
-        except DatabaseError:
-            raise  # ours: tried again, with all the numbers
-        except Exception as error:  # an exit must go out even when an adapter breaks
-            log.warning("quote_failed", symbol=symbol, error=name_of(error))
-            market.instruments.setdefault(symbol, None)
-            market.quotes[symbol] = None
-    return market
+    wanted = list(dict.fromkeys(symbols))
+    return Market(
+        broker.capabilities(),
+        _account(broker),
+        {symbol: _instrument(broker, symbol) for symbol in wanted},
+        _quotes(broker, wanted),
+    )
+
+
+def _instrument(broker: Broker, symbol: str) -> Instrument | None:
+    try:
+        return broker.instrument(symbol)
+    except DatabaseError:
+        raise  # ours: tried again, with all the numbers
+    except Exception as error:  # an exit must go out even when an adapter breaks
+        log.warning("instrument_failed", symbol=symbol, error=name_of(error))
+        return None
+
+
+def _quotes(broker: Broker, symbols: list[str]) -> dict[str, Quote | None]:
+    found: dict[str, Quote] = {}
+    try:
+        found = broker.quotes(symbols)
+    except DatabaseError:
+        raise
+    except Exception as error:  # as above
+        log.warning("quotes_failed", symbols=symbols[:8], error=name_of(error))
+    return {symbol: found.get(symbol) for symbol in symbols}
 
 
 def _account(broker: Broker) -> AccountState | None:

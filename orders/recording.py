@@ -51,8 +51,8 @@ def record_event(
 ) -> bool:
     """Move an order by one event. False when this news was recorded before.
 
-    `ours`: an event of our own doing, whose key is new since the status allowed it. Raises
-    IllegalTransition, and ConcurrentChange when the order moved since it was read."""
+    `ours`: the caller knows that the key is new. Raises IllegalTransition, and ConcurrentChange
+    when the order moved since it was read."""
     if not ours and OrderEvent.objects.filter(order=order, key=key).exists():
         return False
     after = next_status(OrderStatus(order.status), event)
@@ -153,12 +153,12 @@ def _is_all(order: Order, report: OrderReport) -> bool:
 
 
 def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datetime) -> None:
-    known = Fill.objects.filter(account_id=order.account_id, venue_fill_id=fill.venue_fill_id)
-    if known.exists():
+    known = Fill.objects.filter(order=order).values_list("venue_fill_id", "quantity", "price")
+    earlier = list(known)
+    if any(venue_fill_id == fill.venue_fill_id for venue_fill_id, _, _ in earlier):
         return
-    earlier = [(each.quantity, each.price) for each in Fill.objects.filter(order=order)]
     row = _write_fill(order, fill)
-    fills = [*earlier, (fill.quantity, fill.price)]
+    fills = [*((quantity, price) for _, quantity, price in earlier), (fill.quantity, fill.price)]
     filled = sum((quantity for quantity, _ in fills), ZERO)
     record_event(
         order,
@@ -167,6 +167,7 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
         else E.PARTIAL_FILL,
         key=f"fill:{fill.venue_fill_id}",
         now=now,
+        ours=True,  # the fill itself was new
         data={
             "quantity": plain(fill.quantity),
             "price": plain(fill.price),

@@ -6,7 +6,7 @@ question first lets the working orders meet the present price; with prices from 
 price that is named meets them too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -102,9 +102,11 @@ class PaperBroker:
         return Instrument(symbol, quantity_step=step, min_quantity=step, currency=currency)
 
     def quote(self, symbol: str) -> Quote | None:
-        if not known_symbol(symbol):
-            return None
-        return quotes_of(self._account_id, [symbol], self._options, self._now()).get(symbol)
+        return self.quotes([symbol]).get(symbol)
+
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        known = [symbol for symbol in symbols if known_symbol(symbol)]
+        return quotes_of(self._account_id, known, self._options, self._now())
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """The first price of a symbol starts its synthetic walk. A price that is not above zero

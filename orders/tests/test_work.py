@@ -258,7 +258,7 @@ def no_profile(hub: Hub, venue: Venue) -> None:
 
 
 def no_quote(hub: Hub, venue: Venue) -> None:
-    venue.fail("quote", OutcomeUnknown("504"), times=99)
+    venue.fail("quotes", OutcomeUnknown("504"), times=99)
 
 
 def no_instrument(hub: Hub, venue: Venue) -> None:
@@ -278,7 +278,7 @@ def no_price_taken(hub: Hub, venue: Venue) -> None:
 
 
 def broken_adapter(hub: Hub, venue: Venue) -> None:
-    for method in ("quote", "instrument", "account", "reports", "observe"):
+    for method in ("quotes", "instrument", "account", "reports", "observe"):
         venue.fail(method, KeyError("a field that the venue no longer sends"), times=99)
 
 
