@@ -8,7 +8,7 @@ key, a fill by the venue's fill id. Deciding what to send is not done here.
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from brokers.types import FillReport, OrderReport, ReportStatus
 from orders.ledger import average_fill_price
@@ -153,12 +153,14 @@ def _is_all(order: Order, report: OrderReport) -> bool:
 
 
 def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datetime) -> None:
-    known = Fill.objects.filter(order=order).values_list("venue_fill_id", "quantity", "price")
-    earlier = list(known)
-    if any(venue_fill_id == fill.venue_fill_id for venue_fill_id, _, _ in earlier):
+    same = Q(account_id=order.account_id, venue_fill_id=fill.venue_fill_id)
+    found = Fill.objects.filter(Q(order=order) | same).order_by("id")
+    known = list(found.values_list("venue_fill_id", "quantity", "price"))
+    if any(venue_fill_id == fill.venue_fill_id for venue_fill_id, _, _ in known):
         return
+    earlier = [(quantity, price) for _, quantity, price in known]
     row = _write_fill(order, fill)
-    fills = [*((quantity, price) for _, quantity, price in earlier), (fill.quantity, fill.price)]
+    fills = [*earlier, (fill.quantity, fill.price)]
     filled = sum((quantity for quantity, _ in fills), ZERO)
     record_event(
         order,
