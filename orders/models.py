@@ -1,7 +1,9 @@
 """Lanes, decisions, orders, fills and positions.
 
-Status is a projection of append-only events: `orders.services` is the only writer. A lane is an
-account's ordered work; `orders.lanes` claims it by conditional UPDATE with a lease and a fence.
+Status is a projection of append-only events: `orders.recording` is the only writer of orders and
+fills, `orders.positions` of positions. A lane is an account's ordered work, claimed by a
+conditional UPDATE with a lease (`orders.lanes`). A foreign key has an index of its own only where
+no other one begins with it.
 """
 
 from django.conf import settings
@@ -44,12 +46,16 @@ class LaneItem(models.Model):
         PARKED = "parked"
 
     account = models.ForeignKey(
-        "brokers.BrokerAccount", on_delete=models.CASCADE, related_name="lane_items"
+        "brokers.BrokerAccount", on_delete=models.CASCADE, related_name="lane_items", db_index=False
     )
     kind = models.CharField(max_length=8, choices=Kind.choices)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED.value)
     signal = models.ForeignKey(
-        "signals.Signal", null=True, on_delete=models.CASCADE, related_name="lane_items"
+        "signals.Signal",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="lane_items",
+        db_index=False,
     )
     subject = models.CharField(max_length=40, blank=True)
     """The order or position that a cancel or protect is about."""
@@ -87,7 +93,11 @@ class Decision(models.Model):
     )
     item = models.OneToOneField(LaneItem, on_delete=models.CASCADE, related_name="decision")
     signal = models.ForeignKey(
-        "signals.Signal", null=True, on_delete=models.CASCADE, related_name="decisions"
+        "signals.Signal",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="decisions",
+        db_index=False,
     )
     outcome = models.CharField(
         max_length=20, choices=[(each.value, each.value) for each in Outcome]
@@ -114,16 +124,20 @@ class Decision(models.Model):
 class Order(models.Model):
     id = IdField(prefix="ord")
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     account = models.ForeignKey(
-        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders"
+        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders", db_index=False
     )
     strategy = models.ForeignKey(
         "signals.Strategy", null=True, on_delete=models.SET_NULL, related_name="orders"
     )
     signal = models.ForeignKey(
-        "signals.Signal", null=True, on_delete=models.SET_NULL, related_name="orders"
+        "signals.Signal",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="orders",
+        db_index=False,
     )
     decision = models.ForeignKey(
         Decision, null=True, on_delete=models.SET_NULL, related_name="orders"
@@ -198,7 +212,9 @@ class Order(models.Model):
 class OrderEvent(models.Model):
     """Append-only: what happened to an order. `key` makes the same news arrive once."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    order = models.ForeignKey(
+        Order, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
     event = models.CharField(max_length=24)
     status = models.CharField(max_length=20)
     """The order's status after it."""
@@ -218,9 +234,11 @@ class OrderEvent(models.Model):
 
 class Fill(models.Model):
     id = IdField(prefix="fil")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     account = models.ForeignKey(
-        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="fills"
+        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="fills", db_index=False
     )
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="fills")
     strategy = models.ForeignKey(
@@ -244,7 +262,10 @@ class Fill(models.Model):
                 fields=["account", "venue_fill_id"], name="one_fill_per_venue_id"
             ),
         ]
-        indexes = [models.Index(fields=["account", "at"], name="fills_of_account_by_time")]
+        indexes = [
+            models.Index(fields=["account", "at"], name="fills_of_account_by_time"),
+            models.Index(fields=["owner", "-id"], name="fills_of_owner"),
+        ]
 
     def __str__(self) -> str:
         return self.id

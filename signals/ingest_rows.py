@@ -53,9 +53,15 @@ def claim_keys(arrivals: Sequence[Arrival]) -> dict[tuple[str, str], tuple[str, 
         )
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
-    held = SignalKey.objects.filter(key__in={each.key for each in arrivals}).values_list(
-        "strategy_id", "key", "signal_id", "fingerprint"
-    )
+        strategies = sorted({strategy for strategy, *_ in rows})
+        keys = sorted({key for _, key, *_ in rows})
+        # Both columns, or SQLite's index on (strategy, key) is of no use.
+        cursor.execute(
+            f"SELECT strategy_id, key, signal_id, fingerprint FROM {table}"  # noqa: S608 (names, no values)
+            f" WHERE strategy_id IN ({_marks(strategies)}) AND key IN ({_marks(keys)})",
+            [*strategies, *keys],
+        )
+        held = cursor.fetchall()
     return {(strategy, key): (signal, mark) for strategy, key, signal, mark in held}
 
 
@@ -174,6 +180,10 @@ def _insert(model: type[models.Model], columns: Sequence[str], rows: list[tuple[
     statement = f"INSERT INTO {_quoted(model)} ({names}) VALUES ({values})"  # noqa: S608 (names, no values)
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def _quoted(model: type[models.Model]) -> str:

@@ -129,13 +129,13 @@ class Signal(models.Model):
 
     id = IdField(prefix="sig")
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signals"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signals", db_index=False
     )
     strategy = models.ForeignKey(
-        Strategy, null=True, on_delete=models.SET_NULL, related_name="signals"
+        Strategy, null=True, on_delete=models.SET_NULL, related_name="signals", db_index=False
     )
     token = models.ForeignKey(
-        WebhookToken, null=True, on_delete=models.SET_NULL, related_name="signals"
+        WebhookToken, null=True, on_delete=models.SET_NULL, related_name="signals", db_index=False
     )
     status = models.CharField(
         max_length=10, choices=[(each.value, each.value) for each in SignalStatus]
@@ -169,7 +169,9 @@ class SignalKey(models.Model):
     Keys from an explicit id are held for ever. Keys from a body (`expires` true) are taken over by
     a new signal once the first copy is older than the window; see `signals.ingest`."""
 
-    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="+")
+    strategy = models.ForeignKey(
+        Strategy, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=80)
     signal_id = models.CharField(max_length=32)
     fingerprint = models.CharField(max_length=64)

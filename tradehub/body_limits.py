@@ -40,7 +40,6 @@ def limit_bodies() -> None:
     if WebRequest.gotLength is not _got_length:
         WebRequest.gotLength = _got_length
         WebRequest.handleContentChunk = _handle_content_chunk
-        WebRequest._parsePOSTFormSubmission = False
 
 
 _plain_got_length = WebRequest.gotLength
@@ -49,6 +48,7 @@ _plain_got_length = WebRequest.gotLength
 def _got_length(request: Any, length: int | None) -> None:
     request._kept, request._most = bounds(request.channel._path)
     request._received = 0
+    request._parsePOSTFormSubmission = False  # Twisted sets it anew for each request
     _plain_got_length(request, None if length is None else min(length, request._kept))
     if length is not None and length > request._most:
         _refuse(request)

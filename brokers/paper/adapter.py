@@ -113,8 +113,8 @@ class PaperBroker:
         or of a symbol that does not exist is no price."""
         if price <= 0 or not known_symbol(symbol):
             return
-        now = self._now()
-        if in_write_transaction(partial(record_price, self._account_id, symbol, price, at, now)):
+        known = partial(record_price, self._account_id, symbol, price, at, self._now())
+        if in_write_transaction(known) and storage.working_rows(self._account_id).exists():
             self._advance()
 
     def submit(self, request: OrderRequest) -> OrderReport:

@@ -1,29 +1,83 @@
 """Short write transactions.
 
-On SQLite the writers of a process take turns at one lock: its own busy handler is unfair and
-starves a writer for half a second under load. On both engines a lock time-out or deadlock is
-retried a few times, since the transaction did nothing. No network call belongs inside.
+On SQLite writers take turns, within a process and between processes: SQLite's own busy handler is
+unfair and starves a writer for half a second under load. The turn is a lock on a file beside the
+database; one who waits too long (its holder may be stopped) goes on without, and SQLite decides.
+On both engines a lock time-out or deadlock is retried a few times, since the transaction did
+nothing. No network call belongs inside.
 """
 
+import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
 T = TypeVar("T")
 
-_writer = threading.RLock()
 _RETRIABLE = ("database is locked", "deadlock detected", "could not serialize")
+PATIENCE_SECONDS = 1.0
+LOOK_SECONDS = 0.0005
+
+
+class _Turns:
+    """Re-entrant in a thread; one thread of one process at a time holds the file's lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._file: tuple[int, int] | None = None
+        """(process, descriptor): a fork must not share its parent's."""
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._lock:
+            self._depth += 1
+            try:
+                if self._depth == 1:
+                    self._take()
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._release()
+
+    def _take(self) -> None:
+        descriptor = self._descriptor()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while descriptor is not None and time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def _release(self) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file[1], fcntl.LOCK_UN)
+
+    def _descriptor(self) -> int | None:
+        if self._file is None or self._file[0] != os.getpid():
+            name = str(connection.settings_dict["NAME"])
+            if not Path(name).is_absolute():
+                return None  # in memory: nobody else sees it
+            path = f"{name}.turn"
+            self._file = (os.getpid(), os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return self._file[1]
+
+
+_turns = _Turns()
 
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """`transaction.atomic()`, one at a time within a process on SQLite."""
+    """`transaction.atomic()`; on SQLite one at a time."""
     if connection.vendor == "sqlite":
-        with _writer, transaction.atomic():
+        with _turns.turn(), transaction.atomic():
             yield
     else:
         with transaction.atomic():
