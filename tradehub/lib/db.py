@@ -25,31 +25,33 @@ PATIENCE_SECONDS = 1.0
 LOOK_SECONDS = 0.0005
 
 
-class _Turns:
+class Turns:
     """Re-entrant in a thread; one thread of one process at a time holds the file's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self._lock = threading.RLock()
         self._depth = 0
         self._file: tuple[int, int] | None = None
         """(process, descriptor): a fork must not share its parent's."""
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, database: str) -> Iterator[None]:
+        """`database` is the path of its file; one in memory has no other process to wait for."""
         with self._lock:
             self._depth += 1
             try:
                 if self._depth == 1:
-                    self._take()
+                    self._take(database)
                 yield
             finally:
                 self._depth -= 1
                 if self._depth == 0:
                     self._release()
 
-    def _take(self) -> None:
-        descriptor = self._descriptor()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def _take(self, database: str) -> None:
+        descriptor = self._descriptor(database)
+        deadline = time.monotonic() + self._patience
         while descriptor is not None and time.monotonic() < deadline:
             with suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,24 +62,23 @@ class _Turns:
         if self._file is not None:
             fcntl.flock(self._file[1], fcntl.LOCK_UN)
 
-    def _descriptor(self) -> int | None:
+    def _descriptor(self, database: str) -> int | None:
+        if not Path(database).is_absolute():
+            return None
         if self._file is None or self._file[0] != os.getpid():
-            name = str(connection.settings_dict["NAME"])
-            if not Path(name).is_absolute():
-                return None  # in memory: nobody else sees it
-            path = f"{name}.turn"
+            path = f"{database}.turn"
             self._file = (os.getpid(), os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return self._file[1]
 
 
-_turns = _Turns()
+_turns = Turns()
 
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
     """`transaction.atomic()`; on SQLite one at a time."""
     if connection.vendor == "sqlite":
-        with _turns.turn(), transaction.atomic():
+        with _turns.turn(str(connection.settings_dict["NAME"])), transaction.atomic():
             yield
     else:
         with transaction.atomic():

@@ -43,6 +43,11 @@ def test_a_long_webhook_body_is_cut_one_byte_past_the_limit(path: bytes) -> None
     assert not request.channel.disconnecting
 
 
+def test_the_servers_own_form_parsing_is_off() -> None:
+    """It would cost a fifth of an acknowledgement, and answer a malformed form by itself."""
+    assert receive(b"/webhook/abc", 10, b"0123456789")._parsePOSTFormSubmission is False
+
+
 def test_a_webhook_body_within_the_limit_is_whole() -> None:
     assert receive(b"/webhook/abc", MOST_WEBHOOK, b"x" * MOST_WEBHOOK).kept == b"x" * MOST_WEBHOOK
 

@@ -1,0 +1,71 @@
+"""Turns of SQLite's writers: between processes by a lock on a file, and never for ever."""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tradehub.lib.db import Turns
+
+
+def another_process(path: Path) -> int:
+    """A descriptor of its own locks as another process's would."""
+    return os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT)
+
+
+def is_taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def test_a_turn_is_held_until_the_outermost_ends(tmp_path: Path) -> None:
+    turns, database = Turns(), tmp_path / "db"
+    other = another_process(database)
+    with turns.turn(str(database)):
+        with turns.turn(str(database)):
+            assert is_taken(other)
+        assert is_taken(other)
+    assert not is_taken(other)
+    os.close(other)
+
+
+def test_a_writer_waits_for_its_turn(tmp_path: Path) -> None:
+    turns, database = Turns(patience=60), tmp_path / "db"
+    other = another_process(database)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    done = threading.Event()
+
+    def write() -> None:
+        with turns.turn(str(database)):
+            done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert not done.wait(0.05)
+    fcntl.flock(other, fcntl.LOCK_UN)
+    assert done.wait(30)
+    writer.join()
+    os.close(other)
+
+
+def test_a_holder_that_is_stopped_blocks_nobody_for_ever(tmp_path: Path) -> None:
+    turns, database = Turns(patience=0.02), tmp_path / "db"
+    other = another_process(database)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with turns.turn(str(database)):
+        assert is_taken(another_process(database))
+    os.close(other)
+
+
+def test_a_database_in_memory_needs_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Turns().turn("file:memorydb_default?mode=memory"):
+        assert list(tmp_path.iterdir()) == []
