@@ -81,9 +81,9 @@ else:
     _given = DATABASES["default"].get("OPTIONS")
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 5,
+        "connect_timeout": 2,
         **(_given if isinstance(_given, dict) else {}),
-        "pool": {"min_size": 1, "max_size": _size, "timeout": 10},
+        "pool": {"min_size": 1, "max_size": _size, "timeout": 2},
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
