@@ -10,7 +10,7 @@ INDICATOR = """{
   "ticker": "{{ticker}}",
   "action": "buy",
   "price": "{{close}}",
-  "time": "{{timenow}}"
+  "timenow": "{{timenow}}"
 }"""
 STRATEGY = """{
   "ticker": "{{ticker}}",
@@ -21,7 +21,7 @@ STRATEGY = """{
   "market_position": "{{strategy.market_position}}",
   "prev_market_position": "{{strategy.prev_market_position}}",
   "price": "{{strategy.order.price}}",
-  "time": "{{timenow}}"
+  "timenow": "{{timenow}}"
 }"""
 
 

@@ -176,17 +176,23 @@ def _exit(intent: Intent, now: Standing, wanted: Decimal | None) -> Plan:
 
 
 def _reverse(intent: Intent, terms: Terms, now: Standing, wanted: Decimal | None) -> Plan:
+    """The word `reverse` alone turns what is held. With a side it is an alert against the held
+    direction, as TradingView sends on a flip, and follows `on_opposite`; its size is the new
+    position's already."""
     if not now.held:
         if intent.side is None:
             return Plan(nothing="ALREADY_FLAT")
         return _enter(_side_of(intent), terms, now, wanted)
     if intent.side is None:
         side = OrderSide.SELL if now.held > 0 else OrderSide.BUY
-    else:
-        side = _side_of(intent)
+        return Plan(exit=_closing(now.held), entry=EntryLeg(side), cancel=Cancel.ALL)
+    side = _side_of(intent)
     if (now.held > 0) == (side is OrderSide.BUY):
         return Plan(nothing="ALREADY_IN_POSITION")
-    return _flip(side, terms, now, wanted)
+    if terms.on_opposite == "ignore":
+        return Plan(nothing="OPPOSITE_IGNORED")
+    entry = EntryLeg(side) if terms.on_opposite == "reverse" else None
+    return Plan(exit=_closing(now.held), entry=entry, cancel=Cancel.ALL)
 
 
 def _target(intent: Intent, terms: Terms, now: Standing) -> Plan:

@@ -105,12 +105,20 @@ def effective_intent(intent: Intent, terms: Terms) -> Intent:
     if not targets and terms.default_take_profit_percent is not None:
         targets = (TakeProfit(percent=terms.default_take_profit_percent),)
     intent = replace(intent, **kept, stop_loss=stop_loss, take_profits=targets)
+    if _is_limit_by_default(intent, terms):
+        intent = replace(intent, limit_price=intent.reference_price)
     return replace(
         intent,
         order_type=intent.order_type or terms.default_order_type,
         time_in_force=intent.time_in_force or terms.default_time_in_force,
         size=intent.size or Size(),
     )
+
+
+def _is_limit_by_default(intent: Intent, terms: Terms) -> bool:
+    """The strategy makes it a limit order, and the alert's price is the only one it can mean."""
+    by_default = intent.order_type is None and terms.default_order_type is OrderType.LIMIT
+    return by_default and intent.limit_price is None
 
 
 def mapped_symbol(intent: Intent, terms: Terms) -> str | None:

@@ -36,6 +36,37 @@ def parse_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
+_NOT_ENFORCED = frozenset(
+    {
+        "max_open_orders_per_symbol",
+        "max_orders_per_minute",
+        "max_orders_per_minute_per_symbol",
+        "max_repeats_per_minute",
+        "max_drawdown_percent",
+        "circuit_breaker_loss_percent",
+        "circuit_breaker_reset_hours",
+        "max_consecutive_losses",
+        "cooldown_minutes",
+        "max_leverage",
+        "trading_windows",
+        "flat_before_close",
+        "sectors",
+        "max_sector_exposure_percent",
+        "max_correlation",
+        "correlation_lookback_days",
+    }
+)
+
+
+def refuse_what_no_rule_reads(parsed: Mapping[str, Any]) -> None:
+    """A limit that is stored and not enforced would be one that its owner counts on."""
+    for name, value in parsed.items():
+        unread = name in _NOT_ENFORCED and value
+        if unread or (name == "day_trade_rule" and value != DayTradeRule.OFF):
+            text = "This limit is not enforced yet in this version. Leave it empty."
+            raise BadInput(text, code="UNSUPPORTED_FIELD", pointer=f"/{name}")
+
+
 def check_together(profile: Mapping[str, Any]) -> None:
     """Fields that contradict each other. `profile` has every field."""
     method = SizingMethod(profile["sizing_method"])

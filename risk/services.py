@@ -15,7 +15,12 @@ from django.db.models import ProtectedError
 from accounts import audit
 from accounts.models import User
 from risk.models import RiskProfile, TradingState
-from risk.profile_fields import FIELDS, check_together, parse_fields
+from risk.profile_fields import (
+    FIELDS,
+    check_together,
+    parse_fields,
+    refuse_what_no_rule_reads,
+)
 from tradehub.core.errors import BadInput, Conflict, NotFound
 from tradehub.core.words import Scope, TradingStateName
 from tradehub.lib import live
@@ -47,7 +52,9 @@ def create_profile(
     """`values` by field name, as `risk.profile_fields` accepts them; `name` is needed."""
     if "name" not in values:
         raise BadInput("Give a name.", code="MISSING_FIELD", pointer="/name")
-    profile = RiskProfile(owner=owner, created_at=now, updated_at=now, **parse_fields(values))
+    parsed = parse_fields(values)
+    refuse_what_no_rule_reads(parsed)
+    profile = RiskProfile(owner=owner, created_at=now, updated_at=now, **parsed)
     check_together(_fields_of(profile))
 
     def work() -> None:
@@ -76,6 +83,7 @@ def update_profile(
 ) -> RiskProfile:
     """The profile as it is afterwards. What stays as it was leaves no audit entry."""
     parsed = parse_fields(changes)
+    refuse_what_no_rule_reads(parsed)
 
     def work() -> RiskProfile:
         found = RiskProfile.objects.filter(pk=profile.pk).first()

@@ -75,6 +75,21 @@ def _word(*words: str) -> Parser:
     return check
 
 
+def _so_far(only: str | None, *later: str) -> Parser:
+    """A setting of which one value works in this version: another would be one that its owner
+    counts on in vain."""
+
+    def check(pointer: str, value: Any) -> str | None:
+        if only is not None:
+            _word(only, *later)(pointer, value)
+        if value != only:
+            text = "This setting has no effect yet in this version, so it can't be set."
+            raise BadInput(text, code="UNSUPPORTED_FIELD", pointer=pointer)
+        return only
+
+    return check
+
+
 def _number(most: Decimal) -> Parser:
     """A decimal above zero and at most `most`; None when it is not set."""
 
@@ -233,11 +248,11 @@ STRATEGY_FIELDS: Mapping[str, Parser] = MappingProxyType(
         "on_opposite": _word("close", "reverse", "ignore"),
         "max_adds": _count(0, 10_000),
         "flip_quantity": _word("new", "old_plus_new"),
-        "on_gap": _word("record", "halt", "resync"),
-        "session_policy": _word("reject", "queue", "extended_limit"),
-        "fan_out": _word("best_effort", "all_or_none", "quorum"),
-        "approval_expires_seconds": _count(1, _YEAR, empty=True),
-        "approval_max_drift_percent": _number(HUNDRED),
+        "on_gap": _so_far("record", "halt", "resync"),
+        "session_policy": _so_far("reject", "queue", "extended_limit"),
+        "fan_out": _so_far("best_effort", "all_or_none", "quorum"),
+        "approval_expires_seconds": _so_far(None),
+        "approval_max_drift_percent": _so_far(None),
         "signal_overrides": _overrides,
     }
 )

@@ -23,6 +23,7 @@ from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from signals.ingest import writer  # noqa: E402
 from signals.webhook import webhook_app  # noqa: E402
 from tradehub.body_limits import limit_bodies  # noqa: E402
+from tradehub.same_origin import SameOrigin  # noqa: E402
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -57,7 +58,7 @@ application = ProtocolTypeRouter(
     {
         "http": WebhookOrDjango(webhook_app, django_app),
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+            SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
         ),
     }
 )

@@ -171,7 +171,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _answer(checks: Sequence[Check]) -> JsonResponse:
     ok = all(check.ok for check in checks)
     body = {"status": "ok" if ok else "unavailable", "checks": [asdict(each) for each in checks]}
-    return JsonResponse(body, status=200 if ok else 503)
+    answer = JsonResponse(body, status=200 if ok else 503)
+    # A 503 is the answer here and no error: `up` asks five times a second while it starts.
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # what Django's log_response asks
+    return answer
 
 
 def _milliseconds(began: float) -> int:

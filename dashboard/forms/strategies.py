@@ -87,32 +87,6 @@ class StrategyForm(PageForm):
         required=True,
         help_text="How often a further buy in the held direction adds to it. 0: never.",
     )
-    on_gap = forms.ChoiceField(
-        label="When alerts seem missing",
-        choices=[
-            ("record", "Record it"),
-            ("halt", "Halt the strategy"),
-            ("resync", "Follow the alert's position"),
-        ],
-    )
-    session_policy = forms.ChoiceField(
-        label="Outside market hours",
-        choices=[
-            ("reject", "Deny"),
-            ("queue", "Wait for the open"),
-            ("extended_limit", "Extended hours, limit order"),
-        ],
-    )
-    fan_out = forms.ChoiceField(
-        label="With several accounts",
-        choices=[
-            ("best_effort", "Each for itself"),
-            ("all_or_none", "All or none"),
-            ("quorum", "Most of them"),
-        ],
-    )
-    approval_expires_seconds = WholeField(label="Approval expires after, s")
-    approval_max_drift_percent = NumberField(label="Approval fails when the price moved, %")
     signal_overrides = forms.MultipleChoiceField(
         label="What an alert may set",
         choices=OVERRIDES,
@@ -142,12 +116,7 @@ class StrategyForm(PageForm):
         Group(
             "Positions",
             "What an alert does to a position that is already there.",
-            ("on_opposite", "flip_quantity", "max_adds", "on_gap"),
-        ),
-        Group(
-            "Sessions and accounts",
-            "",
-            ("session_policy", "fan_out", "approval_expires_seconds", "approval_max_drift_percent"),
+            ("on_opposite", "flip_quantity", "max_adds"),
         ),
         Group(
             "The alert's word",

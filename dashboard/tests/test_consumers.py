@@ -38,7 +38,7 @@ def _own_layer() -> Iterator[None]:
 
 
 def socket_of(client: Client | None) -> WebsocketCommunicator:
-    headers = [(b"origin", b"http://testserver")]
+    headers = [(b"origin", b"http://testserver"), (b"host", b"testserver")]
     if client is not None:
         cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
         headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie}".encode()))
@@ -78,7 +78,12 @@ def test_a_visitor_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "welcome"), [(b"http://testserver", True), (b"https://evil.example", False)]
+    ("origin", "welcome"),
+    [
+        (b"http://testserver", True),
+        (b"http://testserver:9", False),
+        (b"https://evil.example", False),
+    ],
 )
 def test_only_pages_of_this_hub_may_open_it(alice: User, origin: bytes, welcome: bool) -> None:
     """Through the application as it is served: a cookie alone is not enough."""

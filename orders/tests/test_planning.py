@@ -183,7 +183,9 @@ def test_reverse() -> None:
     assert plan(Verb.REVERSE, 10, LONG).nothing == "ALREADY_IN_POSITION"
     turned = plan(Verb.REVERSE, 10)
     assert (turned.exit, turned.entry) == (sell(10), EntryLeg(SELL))
-    turned = plan(Verb.REVERSE, -10, LONG, 3)
+    assert plan(Verb.REVERSE, -10, LONG, 3).entry is None
+    assert plan(Verb.REVERSE, -10, LONG, 3, on_opposite="ignore").nothing == "OPPOSITE_IGNORED"
+    turned = plan(Verb.REVERSE, -10, LONG, 3, on_opposite="reverse")
     assert (turned.exit, turned.entry) == (cover(10), EntryLeg(BUY))
 
 

@@ -160,4 +160,6 @@ def _delay(fields: Fields) -> Decimal | None:
     delay = fields.signed("delay_seconds")
     if delay is not None and delay < 0:
         fields.invalid("delay_seconds", "A delay is 0 or more seconds.")
+    elif delay:
+        fields.fail("delay_seconds", "UNSUPPORTED_FIELD", "Delayed orders are not supported yet.")
     return delay

@@ -76,6 +76,8 @@ PART_SPELLINGS = {
 _WHY_REFUSED = {
     "amount": "`amount` may mean units or money. Say `quantity` for units, `notional` for money.",
     "trailingstop": "Say `stop_loss` as {\"trail_percent\": …} or {\"trail_amount\": …}.",
+    "stop": "Say `stop_loss` for protection, `stop_price` for the trigger of a stop order.",
+    "trail": "Say `stop_loss` as {\"trail_percent\": …}, or order_type `trailing_stop`.",
     "breakeven": "Moving a stop to break-even is not supported.",
     "optiontype": "Options are not supported.",
 } | {

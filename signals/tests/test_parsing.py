@@ -445,13 +445,18 @@ def test_symbols_and_exchanges() -> None:
     assert refused(exchange="N S E") == ("INVALID_FIELD", "/exchange")
 
 
+@pytest.mark.parametrize("name", ["delay", "stop", "trail"])
+def test_what_would_be_lost_is_refused_by_name(name: str) -> None:
+    assert refused(**{name: 5}) == ("UNSUPPORTED_FIELD", f"/{name}")
+
+
 def test_the_other_fields() -> None:
     intent = read(
         tif="good_till_cancel",
         extendedHours="true",
         leverage="3",
         conviction="High",
-        delay=5,
+        delay=0,
         max_lag="60",
         test=1,
         comment="x" * 600,
@@ -460,7 +465,7 @@ def test_the_other_fields() -> None:
 
     assert (intent.time_in_force, intent.extended_hours) == (TimeInForce.GTC, True)
     assert (intent.leverage, intent.conviction) == (Decimal(3), "high")
-    assert (intent.delay_seconds, intent.max_age_seconds) == (Decimal(5), Decimal(60))
+    assert (intent.delay_seconds, intent.max_age_seconds) == (Decimal(0), Decimal(60))
     assert (intent.dry_run, intent.comment, intent.idempotency_id) == (True, "x" * 500, None)
     assert intent.extras == {"order_id": "Long"}
     assert refused(conviction="sure") == ("INVALID_FIELD", "/conviction")
