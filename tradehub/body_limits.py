@@ -1,9 +1,9 @@
 """Bounds of a request's body, kept at the socket: daphne reads a whole body before the app runs.
 
 A webhook body is cut at one byte more than the limit, so that the webhook sees that it is too
-long, answers 413 and logs it for its owner; what follows is dropped as it arrives. Beyond
-MOST_ANNOUNCED the connection is closed. The server's own form parsing is off, since nobody reads
-what it finds and it answers malformed forms by itself.
+long, answers 413 and logs it for its owner; what follows is dropped as it arrives and costs no
+memory. Beyond MOST_ANNOUNCED the connection is closed. The server's own form parsing is off, since
+nobody reads what it finds and it answers malformed forms by itself.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 
 MOST_WEBHOOK = 64 * 1024
-MOST_ANNOUNCED = 8 * 1024 * 1024
+MOST_ANNOUNCED = 64 * 1024 * 1024
 MOST_ELSEWHERE = 4 * 1024 * 1024
 
 _PROBLEM = (
