@@ -18,18 +18,18 @@ from django.contrib.auth import (  # noqa: E402  # after the settings
     HASH_SESSION_KEY,
     SESSION_KEY,
 )
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
-from django.db.models import Count  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402  # after the settings
+from django.db.models import Count  # noqa: E402  # after the settings
 
-from accounts.models import User  # noqa: E402
-from orders.lifecycle import OrderEventName  # noqa: E402
-from orders.models import Order, OrderEvent  # noqa: E402
-from signals.models import Signal, Strategy  # noqa: E402
-from signals.selectors import signal_json, signals_for  # noqa: E402
-from tradehub.core.words import OrderStatus, SignalStatus  # noqa: E402
-from tradehub.lib.clock import utc_now  # noqa: E402
-from tradehub.lib.db import write_transaction  # noqa: E402
-from tradehub.testing.builders import (  # noqa: E402
+from accounts.models import User  # noqa: E402  # after the settings
+from orders.lifecycle import OrderEventName  # noqa: E402  # after the settings
+from orders.models import Order, OrderEvent  # noqa: E402  # after the settings
+from signals.models import Signal, Strategy  # noqa: E402  # after the settings
+from signals.selectors import signal_json, signals_for  # noqa: E402  # after the settings
+from tradehub.core.words import OrderStatus, SignalStatus  # noqa: E402  # after the settings
+from tradehub.lib.clock import utc_now  # noqa: E402  # after the settings
+from tradehub.lib.db import write_transaction  # noqa: E402  # after the settings
+from tradehub.testing.builders import (  # noqa: E402  # after the settings
     make_account,
     make_profile,
     make_strategy,
