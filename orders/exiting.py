@@ -3,48 +3,37 @@
 Between the decision and now a stop may have filled, or the entry whose rest was just cancelled.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
-from orders.lanes import hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order, OrderEvent
 from orders.positions import ConcurrentChange, find_position
 from orders.recording import ALREADY_FLAT, record_event
-from orders.sending import Desk
 from tradehub.core.money import EXACT, ZERO
-from tradehub.core.words import OrderRole, OrderSide, OrderStatus
-from tradehub.lib.db import in_write_transaction
+from tradehub.core.words import OrderRole, OrderSide
 
 
-def fit_exit(desk: Desk, order_id: str) -> Order:
-    """The queued exit, cut or grown to what is held now; canceled when nothing is."""
-
-    def fit() -> Order:
-        now = desk.clock()
-        hold_lane(desk.claim, now=now)
-        order = Order.objects.select_related("decision").get(pk=order_id)
-        if order.status != OrderStatus.QUEUED:
-            return order
-        position = find_position(order)
-        held = ZERO if position is None else position.quantity
-        there = max(ZERO, -OrderSide(order.side).sign * held)
-        if not there:
-            text = "Nothing was left to exit when the order was to leave."
-            record_event(
-                order,
-                OrderEventName.CANCEL,
-                key="cancel",
-                now=now,
-                reason=ALREADY_FLAT,
-                reason_text=text,
-            )
-            return order
-        wanted = min(there, EXACT.add(order.quantity, _entered_since(order)))
-        if wanted != order.quantity:
-            _resize(order, wanted)
-        return order
-
-    return in_write_transaction(fit)
+def fit_exit(order: Order, *, now: datetime) -> None:
+    """Cut or grow a queued exit to what is held now; cancel it when nothing is. Inside the
+    transaction that holds the lane."""
+    position = find_position(order)
+    held = ZERO if position is None else position.quantity
+    there = max(ZERO, -OrderSide(order.side).sign * held)
+    if not there:
+        text = "Nothing was left to exit when the order was to leave."
+        record_event(
+            order,
+            OrderEventName.CANCEL,
+            key="cancel",
+            now=now,
+            reason=ALREADY_FLAT,
+            reason_text=text,
+        )
+        return
+    wanted = min(there, EXACT.add(order.quantity, _entered_since(order)))
+    if wanted != order.quantity:
+        _resize(order, wanted)
 
 
 def _entered_since(order: Order) -> Decimal:

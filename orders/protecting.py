@@ -55,12 +55,23 @@ def protect_position(desk: Desk, position_id: str) -> None:
 
 def cancel_children(desk: Desk, order: Order) -> None:
     """Free the quantity that protection holds, before an exit of it goes out."""
-    position = Position.objects.filter(
-        account_id=order.account_id, symbol=order.symbol, strategy_id=order.strategy_id
-    ).first()
-    if position is not None:
-        for child in _working_children(position.pk):
-            cancel_at_venue(desk, child.pk)
+    for order_id in _children_beside(order).values_list("pk", flat=True):
+        cancel_at_venue(desk, order_id)
+
+
+def has_children(order: Order) -> bool:
+    """Whether protection works for the position that `order` exits."""
+    return _children_beside(order).exists()
+
+
+def _children_beside(order: Order) -> QuerySet[Order]:
+    return Order.objects.filter(
+        account_id=order.account_id,
+        symbol=order.symbol,
+        strategy_id=order.strategy_id,
+        role__in=CHILD_ROLES,
+        status__in=[each.value for each in WORKING],
+    ).order_by("id")
 
 
 def _write_children(

@@ -65,7 +65,7 @@ def record_event(
     OrderEvent.objects.create(
         order=order, event=event.value, status=after.value, key=key, data=data or {}, at=now
     )
-    if order.status in ENDED:
+    if order.status in ENDED and order.role == OrderRole.EXIT:
         _release_dependents(order, now)
     _tell(order)
     if order.status not in UNSETTLED:
@@ -94,7 +94,7 @@ def makes_way(order: Order) -> bool:
 
 
 def _release_dependents(order: Order, now: datetime) -> None:
-    """An order that waited for this one goes out when it filled or had nothing to do; or never."""
+    """An order that waited for this exit goes out when it filled or had nothing to do; or never."""
     for waiting in Order.objects.filter(after=order, status=OrderStatus.QUEUED.value):
         if makes_way(order):
             LaneItem.objects.create(
@@ -110,8 +110,13 @@ def _release_dependents(order: Order, now: datetime) -> None:
 
 
 def record_report(account_id: str, order_id: str, report: OrderReport, *, now: datetime) -> Order:
-    """What the venue says of an order: new fills first, then its status."""
+    """What the venue says of an order, for a caller that doesn't hold the account's lane."""
     lock_account(account_id)
+    return apply_report(account_id, order_id, report, now=now)
+
+
+def apply_report(account_id: str, order_id: str, report: OrderReport, *, now: datetime) -> Order:
+    """New fills first, then its status. The caller has the account's lock (a held lane is one)."""
     order = Order.objects.get(pk=order_id, account_id=account_id)
     for fill in report.fills:
         _record_fill(order, fill, report.venue_order_id, now)

@@ -25,11 +25,12 @@ from brokers.errors import (
     Unsupported,
 )
 from brokers.types import OrderReport, OrderRequest
+from orders.exiting import fit_exit
 from orders.gate import refusal_at_the_gate
 from orders.lanes import LEASE, Claim, LostLane, hold_lane
 from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
-from orders.recording import record_event, record_report
+from orders.recording import apply_report, record_event
 from tradehub.core.intent import Trail
 from tradehub.core.money import plain
 from tradehub.core.words import (
@@ -60,6 +61,10 @@ class NotYet(Exception):
         self.seconds = seconds
 
 
+Finish = Callable[[datetime], None]
+"""What ends with an order's answer, in the transaction that records it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a lane works with: its claim, the venue, the clock."""
@@ -71,8 +76,41 @@ class Desk:
 
 def send_order(desk: Desk, order_id: str) -> Order:
     """Send a queued order; returns it as recorded. Raises NotYet and LostLane."""
-    order, sent = _commit_sending(desk, order_id)
-    return _attempt(desk, order) if sent else order
+
+    def commit() -> tuple[Order, bool]:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        order = Order.objects.select_related("decision").get(pk=order_id)
+        return order, order.status == OrderStatus.QUEUED and mark_sending(order, now=now)
+
+    order, leaves = in_write_transaction(commit)
+    return attempt_order(desk, order) if leaves else order
+
+
+def mark_sending(order: Order, *, now: datetime) -> bool:
+    """The last gate of a queued order, then `sending`, in the transaction that holds the lane:
+    it is committed before the request leaves. False: it has ended instead."""
+    if order.role == OrderRole.EXIT:
+        fit_exit(order, now=now)
+    if order.status != OrderStatus.QUEUED:
+        return False
+    refusal = refusal_at_the_gate(order, now=now)
+    if refusal is not None:
+        code, text = refusal
+        record_event(order, E.DENY, key="deny", now=now, reason=code, reason_text=text)
+        return False
+    attempt = order.attempts + 1
+    return record_event(
+        order,
+        E.SEND,
+        key=f"send:{attempt}",
+        now=now,
+        ours=True,
+        data={"attempt": attempt, "quantity": plain(order.quantity)},
+        attempts=attempt,
+        submitted_at=order.submitted_at or now,
+        reason="",
+    )
 
 
 def cancel_at_venue(desk: Desk, order_id: str) -> Order:
@@ -145,52 +183,25 @@ def _hand_over(desk: Desk, order: Order) -> bool:
     return flagged
 
 
-def _commit_sending(desk: Desk, order_id: str) -> tuple[Order, bool]:
-    """The last gate, then `sending`: committed before the request leaves."""
+def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Order:
+    """One request for an order that is committed as `sending`; returns it as recorded.
 
-    def commit() -> tuple[Order, bool]:
-        now = desk.clock()
-        hold_lane(desk.claim, now=now)
-        order = Order.objects.get(pk=order_id)
-        if order.status != OrderStatus.QUEUED:
-            return order, False
-        refusal = refusal_at_the_gate(order, now=now)
-        if refusal is not None:
-            code, text = refusal
-            record_event(order, E.DENY, key="deny", now=now, reason=code, reason_text=text)
-            return order, False
-        attempt = order.attempts + 1
-        record_event(
-            order,
-            E.SEND,
-            key=f"send:{attempt}",
-            now=now,
-            ours=True,
-            data={"attempt": attempt, "quantity": plain(order.quantity)},
-            attempts=attempt,
-            submitted_at=order.submitted_at or now,
-            reason="",
-        )
-        return order, True
-
-    return in_write_transaction(commit)
-
-
-def _attempt(desk: Desk, order: Order) -> Order:
+    `finish` is called in the transaction that records a proven outcome. Raises NotYet and
+    LostLane."""
     if desk.clock() - order.updated_at > LEASE / 2:
         # We slept since `sending` was committed: another worker may be asking about it by now.
         raise LostLane(order.account_id)
     try:
         report = desk.broker.submit(request_of(order))
     except CERTAIN_REFUSALS as error:
-        return _refuse(desk, order, error)
+        return _refuse(desk, order, error, finish)
     except (NotSent, RateLimited) as error:
         _not_sent(desk, order, error)
         raise NotYet(error.code, _pause(order, error)) from error
     except Exception as error:  # whatever else happened, the order may be at the venue
         _lose(desk, order, error)
         raise NotYet("OUTCOME_UNKNOWN", 1) from error
-    return _record(desk, order, report)
+    return _record(desk, order, report, finish)
 
 
 def request_of(order: Order) -> OrderRequest:
@@ -213,31 +224,48 @@ def request_of(order: Order) -> OrderRequest:
     )
 
 
-def _record(desk: Desk, order: Order, report: OrderReport) -> Order:
+def _record(desk: Desk, order: Order, report: OrderReport, finish: Finish | None = None) -> Order:
     def record() -> Order:
-        hold_lane(desk.claim, now=desk.clock())
-        return record_report(order.account_id, order.pk, report, now=desk.clock())
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        recorded = apply_report(order.account_id, order.pk, report, now=now)
+        if finish is not None:
+            finish(now)
+        return recorded
 
     return in_write_transaction(record)
 
 
-def _event(desk: Desk, order: Order, event: E, key: str, error: Exception, **changes: Any) -> Order:
+def _event(
+    desk: Desk,
+    order: Order,
+    event: E,
+    key: str,
+    error: Exception,
+    finish: Finish | None = None,
+    **changes: Any,
+) -> Order:
     data = {"error": type(error).__name__}
     if isinstance(error, BrokerError):
         data |= {"venue_code": error.venue_code or "", "text": error.text}
 
     def record() -> Order:
-        hold_lane(desk.claim, now=desk.clock())
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
         fresh = Order.objects.get(pk=order.pk)
-        record_event(fresh, event, key=key, now=desk.clock(), data=data, **changes)
+        record_event(fresh, event, key=key, now=now, data=data, **changes)
+        if finish is not None:
+            finish(now)
         return fresh
 
     return in_write_transaction(record)
 
 
-def _refuse(desk: Desk, order: Order, error: BrokerError) -> Order:
+def _refuse(desk: Desk, order: Order, error: BrokerError, finish: Finish | None = None) -> Order:
     text = " ".join(filter(None, (error.venue_code, error.text)))[:300]
-    return _event(desk, order, E.REJECT, "reject", error, reason=error.code, reason_text=text)
+    return _event(
+        desk, order, E.REJECT, "reject", error, finish, reason=error.code, reason_text=text
+    )
 
 
 def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
@@ -294,7 +322,7 @@ def _resend(desk: Desk, order: Order) -> None:
 
     fresh = in_write_transaction(commit)
     if fresh.status == OrderStatus.SENDING:
-        _attempt(desk, fresh)
+        attempt_order(desk, fresh)
 
 
 def _must_leave(order: Order, now: datetime) -> bool:

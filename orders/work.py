@@ -20,7 +20,6 @@ from django.db.models import Q
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.deciding import decide_item
-from orders.exiting import fit_exit
 from orders.facts import open_symbols
 from orders.lanes import (
     Claim,
@@ -34,9 +33,18 @@ from orders.lanes import (
 from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
-from orders.protecting import cancel_children, protect_position
+from orders.protecting import cancel_children, has_children, protect_position
 from orders.recording import makes_way, record_event
-from orders.sending import Desk, NotYet, cancel_at_venue, send_order, settle_unconfirmed
+from orders.sending import (
+    Desk,
+    Finish,
+    NotYet,
+    attempt_order,
+    cancel_at_venue,
+    mark_sending,
+    send_order,
+    settle_unconfirmed,
+)
 from orders.settling import settle
 from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
@@ -109,7 +117,7 @@ def _desk(claim: Claim, account: BrokerAccount, clock: Callable[[], datetime]) -
 def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     """One item. False: the lane has to wait with it."""
     try:
-        _HANDLERS[LaneItem.Kind(item.kind)](desk, account, item)
+        finished = _HANDLERS[LaneItem.Kind(item.kind)](desk, account, item)
     except NotYet as wait:
         _postpone(desk, item, wait.seconds)
         return False
@@ -118,24 +126,40 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     except Exception as error:  # ours or a venue's: the lane must go on without this item
         log.exception("lane_item_failed", item=item.pk, error=type(error).__name__)
         return _give_up_or_retry(desk, item)
-    _finish(desk, item, LaneItem.Status.DONE)
+    if not finished:
+        _finish(desk, item, LaneItem.Status.DONE)
     return True
 
 
-def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     if Decision.objects.filter(item=item).exists():
         decision = Decision.objects.get(item=item)
         own = Order.objects.filter(decision=decision, parent__isnull=True)
         orders = list(own.order_by("id"))
     else:
-        decision, orders = _decide_now(desk, account, item)
+        decision, orders, leaves = _decide_now(desk, account, item)
+        if leaves:
+            last = len(orders) == 1
+            attempt_order(desk, orders[0], _finish_with(item) if last else None)
+            if last:
+                return True
+            del orders[0]
     for order_id in decision.cancels:
         cancel_at_venue(desk, order_id)
     for order in orders:
         _send(desk, order)
+    return False
 
 
-def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> tuple[Decision, list[Order]]:
+def _finish_with(item: LaneItem) -> Finish:
+    """The item ends in the transaction that records its one order's answer."""
+    return partial(_end_item, item, LaneItem.Status.DONE, "")
+
+
+def _decide_now(
+    desk: Desk, account: BrokerAccount, item: LaneItem
+) -> tuple[Decision, list[Order], bool]:
+    """True: the first order is committed as `sending`, with the decision, and must leave now."""
     terms = Terms.from_json(item.terms)
     intents = [Intent.from_json(each) for each in item.intents]
     symbols = [mapped_symbol(each, terms) for each in intents]
@@ -145,12 +169,21 @@ def _decide_now(desk: Desk, account: BrokerAccount, item: LaneItem) -> tuple[Dec
     market = read_market(desk.broker, [*_named(symbols), *open_symbols(account)])
     market = replace(market, synced=synced)
 
-    def decide() -> tuple[Decision, list[Order]]:
+    def decide() -> tuple[Decision, list[Order], bool]:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        return decide_item(item, account, market, now=now)
+        decision, orders = decide_item(item, account, market, now=now)
+        leaves = _is_free(decision, orders) and mark_sending(orders[0], now=now)
+        return decision, orders, leaves
 
     return in_write_transaction(decide)
+
+
+def _is_free(decision: Decision, orders: list[Order]) -> bool:
+    """Nothing has to be cancelled at the venue before the first order leaves."""
+    if not orders or decision.cancels:
+        return False
+    return orders[0].role == OrderRole.ENTRY or not has_children(orders[0])
 
 
 def _sync(desk: Desk, account: BrokerAccount) -> bool:
@@ -174,26 +207,27 @@ def _send(desk: Desk, order: Order) -> None:
         return
     if order.after_id is not None and not makes_way(Order.objects.get(pk=order.after_id)):
         return  # its own SEND item comes when that order is filled
-    if order.role == OrderRole.EXIT:
-        if order.order_type == OrderType.MARKET:
-            cancel_children(desk, order)
-        fit_exit(desk, order.pk)
+    if order.role == OrderRole.EXIT and order.order_type == OrderType.MARKET:
+        cancel_children(desk, order)
     send_order(desk, order.pk)
 
 
-def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     _send(desk, Order.objects.get(pk=item.subject, account=account))
+    return False
 
 
-def _cancel(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+def _cancel(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     cancel_at_venue(desk, Order.objects.get(pk=item.subject, account=account).pk)
+    return False
 
 
-def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     protect_position(desk, item.subject)
+    return False
 
 
-def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
+def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     """Working entries of the account (of one strategy, if named) are cancelled; exits stay."""
     entries = Order.objects.filter(
         account=account,
@@ -205,31 +239,38 @@ def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> None:
     for order in entries.order_by("id"):
         if order.status == OrderStatus.QUEUED or order.status in AT_VENUE:
             cancel_at_venue(desk, order.pk)
+    return False
 
 
-_HANDLERS: dict[LaneItem.Kind, Callable[[Desk, BrokerAccount, LaneItem], None]] = {
+_HANDLERS: dict[LaneItem.Kind, Callable[[Desk, BrokerAccount, LaneItem], bool]] = {
     LaneItem.Kind.DECIDE: _decide,
     LaneItem.Kind.SEND: _send_waiting,
     LaneItem.Kind.CANCEL: _cancel,
     LaneItem.Kind.PROTECT: _protect,
     LaneItem.Kind.HALT: _halt,
 }
+"""Each does an item's work; True when the item was ended with it."""
 
 
 def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "") -> None:
     def finish() -> None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.QUEUED.value).update(
-            status=status.value, reason=reason, finished_at=now
-        )
-        if status is LaneItem.Status.PARKED:
-            _deny_unsent(item, now)
-        settle(item.signal_id)
-        if item.kind == LaneItem.Kind.PROTECT:
-            _settle_protected(item.subject)
+        _end_item(item, status, reason, now)
 
     in_write_transaction(finish)
+
+
+def _end_item(item: LaneItem, status: LaneItem.Status, reason: str, now: datetime) -> None:
+    """In the transaction that holds the lane."""
+    LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.QUEUED.value).update(
+        status=status.value, reason=reason, finished_at=now
+    )
+    if status is LaneItem.Status.PARKED:
+        _deny_unsent(item, now)
+    settle(item.signal_id)
+    if item.kind == LaneItem.Kind.PROTECT:
+        _settle_protected(item.subject)
 
 
 def _deny_unsent(item: LaneItem, now: datetime) -> None:

@@ -39,10 +39,13 @@ def _status(signal_id: str, items: set[str]) -> SignalStatus | None:
         return SignalStatus.HELD
     if LaneItem.Status.QUEUED.value in items:
         return None
-    if _is_under_way(signal_id):
+    orders = list(Order.objects.filter(signal_id=signal_id).values_list(*_COLUMNS, named=True))
+    if _is_under_way(orders):
         return None
     if LaneItem.Status.PARKED.value in items:
         return SignalStatus.FAILED
+    if orders:
+        return SignalStatus.PROCESSED
     decisions = list(Decision.objects.filter(signal_id=signal_id).values_list("outcome", "reasons"))
     if decisions and all(_came_too_late(*each) for each in decisions):
         return SignalStatus.STALE
@@ -53,21 +56,21 @@ def _came_too_late(outcome: str, reasons: list[dict[str, Any]]) -> bool:
     return outcome == Outcome.DENIED and any(each["code"] in _TOO_LATE for each in reasons)
 
 
-def _is_under_way(signal_id: str) -> bool:
-    """An order of it is queued, sending or unconfirmed, or its protection is still to be placed."""
-    orders = list(
-        Order.objects.filter(signal_id=signal_id).only(
-            "id",
-            "status",
-            "parent_id",
-            "role",
-            "protection",
-            "filled_quantity",
-            "account_id",
-            "strategy_id",
-            "symbol",
-        )
-    )
+_COLUMNS = (
+    "pk",
+    "status",
+    "parent_id",
+    "role",
+    "protection",
+    "filled_quantity",
+    "account_id",
+    "strategy_id",
+    "symbol",
+)
+
+
+def _is_under_way(orders: Sequence[Any]) -> bool:
+    """One is queued, sending or unconfirmed, or its protection is still to be placed."""
     if any(each.status in UNSETTLED for each in orders):
         return True
     guarded = {each.parent_id for each in orders}
@@ -82,7 +85,7 @@ def _is_under_way(signal_id: str) -> bool:
     return bool(bare) and _protection_is_queued(bare)
 
 
-def _protection_is_queued(entries: Sequence[Order]) -> bool:
+def _protection_is_queued(entries: Sequence[Any]) -> bool:
     first = entries[0]
     positions = Position.objects.filter(
         account_id__in=[each.account_id for each in entries],

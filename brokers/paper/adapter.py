@@ -120,13 +120,14 @@ class PaperBroker:
     def submit(self, request: OrderRequest) -> OrderReport:
         self._refuse(request)
 
-        def work() -> None:
+        def work() -> OrderReport:
             storage.take_turn(self._account_id, self._options)
-            if not storage.is_known(self._account_id, request.client_order_id):
-                self._enter(request)
+            client_id = request.client_order_id
+            if storage.is_known(self._account_id, client_id):
+                return self._reports([client_id])[client_id]
+            return self._enter(request)
 
-        in_write_transaction(work)
-        report = self._reports([request.client_order_id])[request.client_order_id]
+        report = in_write_transaction(work)
         if report.status is ReportStatus.REJECTED:
             raise OrderRejected(report.text or "", venue_code=report.code)
         return report
@@ -136,7 +137,7 @@ class PaperBroker:
             storage.take_turn(self._account_id, self._options)
             before = storage.read_state(self._account_id, self._options)
             after = venue.cancel(before, client_order_id, self._market(before))
-            storage.write_state(self._account_id, before, after)
+            storage.write_state(self._account_id, before, after, self._options.currency)
 
         in_write_transaction(work)
         report = self._reports([client_order_id]).get(client_order_id)
@@ -158,7 +159,7 @@ class PaperBroker:
     def open_orders(self) -> list[OrderReport]:
         self._advance()
         rows = storage.working_rows(self._account_id).prefetch_related("fills").order_by("id")
-        return [storage.report_of(row, self._options.currency) for row in rows]
+        return [storage.report_of(row, row.fills.all(), self._options.currency) for row in rows]
 
     def fills(self, since: datetime) -> list[FillReport]:
         self._advance()
@@ -182,7 +183,7 @@ class PaperBroker:
                 f"{request.symbol[:40]!r} is not a symbol.", venue_code="SYMBOL_UNKNOWN"
             )
 
-    def _enter(self, request: OrderRequest) -> None:
+    def _enter(self, request: OrderRequest) -> OrderReport:
         """In a transaction that has the turn."""
         instrument = self.instrument(request.symbol)
         assert instrument is not None
@@ -193,7 +194,9 @@ class PaperBroker:
             self._market(before, request.symbol),
             step=instrument.quantity_step,
         )
-        storage.write_state(self._account_id, before, after)
+        currency = self._options.currency
+        written = storage.write_state(self._account_id, before, after, currency)
+        return written[request.client_order_id]
 
     def _advance(self) -> State:
         """Looks without a lock first; takes the turn only when something will change. The state
@@ -206,7 +209,7 @@ class PaperBroker:
             storage.take_turn(self._account_id, self._options)
             before = storage.read_state(self._account_id, self._options)
             after = venue.advance(before, self._market(before))
-            storage.write_state(self._account_id, before, after)
+            storage.write_state(self._account_id, before, after, self._options.currency)
 
         in_write_transaction(work)
         return storage.read_state(self._account_id, self._options)

@@ -57,24 +57,33 @@ def is_known(account_id: str, client_order_id: str) -> bool:
     ).exists()
 
 
-def write_state(account_id: str, before: State, after: State) -> None:
-    """Store what a step changed, in the transaction that took the turn."""
+def write_state(
+    account_id: str, before: State, after: State, fee_currency: str
+) -> dict[str, OrderReport]:
+    """Store what a step changed, in the transaction that took the turn; reports of what is new
+    by client order id."""
     known = {order.id: order for order in before.orders}
-    ids: dict[str, str] = {}
+    fresh: dict[str, PaperOrder] = {}
+    fills: list[PaperFill] = []
     for order in after.orders:
         if order.id not in known:
             row = PaperOrder(account_id=account_id, **_first(order), **_changing(order))
             row.save(force_insert=True)
-            ids[order.id] = row.id
+            fresh[order.id] = row
         elif order != known[order.id]:
             rows = PaperOrder.objects.filter(account_id=account_id, client_order_id=order.id)
             rows.update(**_changing(order))
     if after.executions:
-        _write_fills(account_id, after.executions, ids)
+        ids = {client_id: row.id for client_id, row in fresh.items()}
+        fills = _write_fills(account_id, after.executions, ids)
     if after.book != before.book:
         PaperLedger.objects.filter(account_id=account_id).update(
             cash=after.book.cash, positions=_positions(after.book)
         )
+    return {
+        client_id: report_of(row, [each for each in fills if each.order_id == row.id], fee_currency)
+        for client_id, row in fresh.items()
+    }
 
 
 def reports_of(
@@ -83,11 +92,10 @@ def reports_of(
     rows = PaperOrder.objects.filter(
         account_id=account_id, client_order_id__in=client_order_ids
     ).prefetch_related("fills")
-    return {row.client_order_id: report_of(row, fee_currency) for row in rows}
+    return {row.client_order_id: report_of(row, row.fills.all(), fee_currency) for row in rows}
 
 
-def report_of(row: PaperOrder, fee_currency: str) -> OrderReport:
-    fills = sorted(row.fills.all(), key=lambda fill: fill.id)
+def report_of(row: PaperOrder, fills: Iterable[PaperFill], fee_currency: str) -> OrderReport:
     return OrderReport(
         client_order_id=row.client_order_id,
         venue_order_id=row.id,
@@ -97,7 +105,10 @@ def report_of(row: PaperOrder, fee_currency: str) -> OrderReport:
         quantity=row.quantity,
         filled_quantity=row.filled_quantity,
         at=row.updated_at,
-        fills=tuple(_fill_report(fill, row, fee_currency) for fill in fills),
+        fills=tuple(
+            _fill_report(fill, row, fee_currency)
+            for fill in sorted(fills, key=lambda fill: fill.id)
+        ),
         code=row.code,
         text=row.text,
     )
@@ -179,7 +190,7 @@ def _changing(order: VenueOrder) -> dict[str, Any]:
 
 def _write_fills(
     account_id: str, executions: Iterable[Execution], new_ids: Mapping[str, str]
-) -> None:
+) -> list[PaperFill]:
     """`new_ids`: of the orders that were stored just now, so that they need no second look."""
     ids = dict(new_ids)
     executions = list(executions)
@@ -187,7 +198,7 @@ def _write_fills(
     if older:
         rows = PaperOrder.objects.filter(account_id=account_id, client_order_id__in=older)
         ids |= dict(rows.values_list("client_order_id", "id"))
-    PaperFill.objects.bulk_create(
+    return PaperFill.objects.bulk_create(
         PaperFill(
             account_id=account_id,
             order_id=ids[each.client_order_id],

@@ -177,7 +177,7 @@ def test_another_account_s_order_is_out_of_reach(hub: Hub, bob: User) -> None:
 def test_what_waits_for_an_order_goes_out_only_when_it_filled(
     hub: Hub, first: str, then: str
 ) -> None:
-    order = make_order(hub, "open")
+    order = make_order(hub, "open", role="exit")
     waiting = make_order(hub, "queued", leg="1", after=order)
     fills = [fill(order, 10)] if first == "filled" else []
     say(hub, order, report(order, first, *fills))

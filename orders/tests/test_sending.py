@@ -19,7 +19,7 @@ from brokers.errors import (
 )
 from brokers.models import BrokerAccount, PaperOrder
 from brokers.paper.adapter import PaperBroker
-from orders import sending
+from orders import sending, work
 from orders.models import Order, Position
 from orders.tests.conftest import MakeHub
 from risk.models import TradingState
@@ -203,17 +203,17 @@ def test_a_worker_that_slept_before_it_sent_does_not_send(
     hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped between the commit of `sending` and the request: another one is at it by now."""
-    real = sending._commit_sending
+    real = sending.mark_sending
     slept: list[bool] = []
 
-    def commit_and_sleep(*given: Any) -> Any:
-        done = real(*given)
+    def commit_and_sleep(*given: Any, **named: Any) -> Any:
+        done = real(*given, **named)
         if not slept:
             slept.append(True)
             hub.clock.wait(30)
         return done
 
-    monkeypatch.setattr(sending, "_commit_sending", commit_and_sleep)
+    monkeypatch.setattr(work, "mark_sending", commit_and_sleep)
     hub.send(action="buy", quantity=1)
     assert not venue.asked("submit")
     hub.sweep()

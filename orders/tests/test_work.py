@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.models import PaperFill, PaperOrder
-from orders import exiting, lanes, protecting, sending, work
+from orders import lanes, protecting, sending, work
 from orders.lanes import LEASE, claim_lane
 from orders.models import Decision, LaneItem, Order
 from orders.tests.conftest import MakeHub
@@ -87,7 +87,7 @@ ENDS = {
 }
 
 
-STEPS = {"entry": 15, "exit": 16, "flip": 17}
+STEPS = {"entry": 13, "exit": 15, "flip": 16}
 """So many commits and requests each takes; with one more nobody is killed."""
 
 
@@ -104,7 +104,7 @@ def test_killed_anywhere_there_is_one_order_and_one_set_of_fills(
     venue = KillingVenue(hub.clock)
     venue.executioner = Executioner(at)
     with monkeypatch.context() as patch:
-        for module in (work, sending, protecting, exiting, lanes):
+        for module in (work, sending, protecting, lanes):
             commit = venue.executioner.around(module.in_write_transaction)
             patch.setattr(module, "in_write_transaction", commit)
         patch.setattr(work, "connect", venue.connect)
@@ -140,15 +140,15 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(
     hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another one takes the lane while the first waits for the venue; the first stops at once."""
-    real = sending._attempt
+    real = sending.attempt_order
 
-    def slow(desk: Any, order: Order) -> Order:
+    def slow(desk: Any, order: Order, *given: Any) -> Order:
         hub.clock.wait(LEASE.total_seconds() + 1)
         assert claim_lane(account_id=hub.account.pk, holder="thief", now=hub.clock())
         hub.clock.now -= LEASE
-        return real(desk, order)
+        return real(desk, order, *given)
 
-    monkeypatch.setattr(sending, "_attempt", slow)
+    monkeypatch.setattr(work, "attempt_order", slow)
     hub.deliver(action="buy", quantity=1)
     assert hub.drain() == 0
     assert hub.orders()[0].status == "sending"
@@ -210,6 +210,7 @@ def test_orders_of_a_parked_item_hold_no_room_and_keep_no_signal_open(
     def broken(*_: Any) -> None:
         raise RuntimeError("ours")
 
+    monkeypatch.setattr(work, "_is_free", lambda *_: False)
     monkeypatch.setattr(work, "send_order", broken)
     hub.send(action="buy", quantity=1)
     for _ in range(6):
