@@ -115,13 +115,24 @@ def record_report(account_id: str, order_id: str, report: OrderReport, *, now: d
     return apply_report(account_id, order_id, report, now=now)
 
 
-def apply_report(account_id: str, order_id: str, report: OrderReport, *, now: datetime) -> Order:
-    """New fills first, then its status. The caller has the account's lock (a held lane is one)."""
+def apply_report(
+    account_id: str,
+    order_id: str,
+    report: OrderReport,
+    *,
+    now: datetime,
+    left_at: datetime | None = None,
+) -> Order:
+    """New fills first, then its status. The caller has the account's lock (a held lane is one).
+
+    `left_at`: when the first request for it began; until now only its commit was known."""
     order = Order.objects.get(pk=order_id, account_id=account_id)
-    for fill in report.fills:
-        _record_fill(order, fill, report.venue_order_id, now)
-    status = OrderStatus(order.status)
     venue: dict[str, Any] = {"venue_order_id": report.venue_order_id}
+    if left_at is not None:
+        venue["submitted_at"] = left_at
+    for fill in report.fills:
+        _record_fill(order, fill, venue, now)
+    status = OrderStatus(order.status)
     if report.status in _LIVES and status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED):
         record_event(order, E.ACCEPT, key=f"accept:{order.attempts}", now=now, reason="", **venue)
     elif report.status is ReportStatus.FILLED and _is_all(order, report):
@@ -157,7 +168,7 @@ def _is_all(order: Order, report: OrderReport) -> bool:
     )
 
 
-def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datetime) -> None:
+def _record_fill(order: Order, fill: FillReport, venue: dict[str, Any], now: datetime) -> None:
     same = Q(account_id=order.account_id, venue_fill_id=fill.venue_fill_id)
     found = Fill.objects.filter(Q(order=order) | same).order_by("id")
     known = list(found.values_list("venue_fill_id", "quantity", "price"))
@@ -185,7 +196,7 @@ def _record_fill(order: Order, fill: FillReport, venue_order_id: str, now: datet
         reason=""
         if order.status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED)
         else order.reason,
-        venue_order_id=venue_order_id,
+        **venue,
     )
     realized = move_position(order, fill, first=not earlier, now=now)
     if realized:

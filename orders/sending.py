@@ -191,6 +191,7 @@ def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Ord
     if desk.clock() - order.updated_at > LEASE / 2:
         # We slept since `sending` was committed: another worker may be asking about it by now.
         raise LostLane(order.account_id)
+    left_at = desk.clock()
     try:
         report = desk.broker.submit(request_of(order))
     except CERTAIN_REFUSALS as error:
@@ -201,7 +202,7 @@ def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Ord
     except Exception as error:  # whatever else happened, the order may be at the venue
         _lose(desk, order, error)
         raise NotYet("OUTCOME_UNKNOWN", 1) from error
-    return _record(desk, order, report, finish)
+    return _record(desk, order, report, finish, left_at if order.attempts == 1 else None)
 
 
 def request_of(order: Order) -> OrderRequest:
@@ -224,11 +225,17 @@ def request_of(order: Order) -> OrderRequest:
     )
 
 
-def _record(desk: Desk, order: Order, report: OrderReport, finish: Finish | None = None) -> Order:
+def _record(
+    desk: Desk,
+    order: Order,
+    report: OrderReport,
+    finish: Finish | None = None,
+    left_at: datetime | None = None,
+) -> Order:
     def record() -> Order:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        recorded = apply_report(order.account_id, order.pk, report, now=now)
+        recorded = apply_report(order.account_id, order.pk, report, now=now, left_at=left_at)
         if finish is not None:
             finish(now)
         return recorded

@@ -173,7 +173,7 @@ def _decide_now(
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         decision, orders = decide_item(item, account, market, now=now)
-        leaves = _is_free(decision, orders) and mark_sending(orders[0], now=now)
+        leaves = _is_free(decision, orders) and mark_sending(orders[0], now=desk.clock())
         return decision, orders, leaves
 
     return in_write_transaction(decide)
