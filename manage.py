@@ -19,7 +19,8 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except BadSetting as error:
-        sys.exit(f"TradeHub can't start: {error}")
+        sys.stderr.write(f"TradeHub can't start: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class Broker(Protocol):
 
     def open_orders(self) -> list[OrderReport]: ...
 
+    def closed_orders(self, since: datetime) -> list[OrderReport]:
+        """Those that ended, or changed after they had, at `since` or later; whoever placed them.
+        With `open_orders` it is the second place to look for one that `order` does not know."""
+
     def fills(self, since: datetime) -> list[FillReport]: ...
 
     def positions(self) -> list[VenuePosition]: ...

@@ -14,6 +14,18 @@ from tradehub.core.money import ZERO
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 
+class ClientIds(StrEnum):
+    """What a venue makes of the client order ids that we send."""
+
+    UNIQUE_FOREVER = "unique_forever"
+    """A second order with the id is refused, so sending again can't double one."""
+    UNIQUE_WHILE_OPEN = "unique_while_open"
+    """The id is free again when its order has ended: sending again may double a filled one."""
+    NONE = "none"
+    """Ignored and not reported back. `cancel`, `order` and `reports` take the venue's own order
+    id there; and "not found" by a client id proves nothing, so nothing is ever sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a venue can do for one account: data that is checked before anything is sent."""
@@ -23,7 +35,7 @@ class Capabilities:
     shorts: bool
     linked_orders: bool
     """Orders that share `OrderRequest.link` shrink together at the venue (one cancels other)."""
-    client_order_ids: bool = True
+    client_ids: ClientIds = ClientIds.UNIQUE_FOREVER
     settle_seconds: int = 5
     """How long a venue may deny an order that it has accepted; then "not found" is proof."""
     extended_hours: bool = False
@@ -99,6 +111,8 @@ class FillReport:
     fee: Decimal
     fee_currency: str
     at: datetime
+    venue_order_id: str = ""
+    """Where the venue names it: all that tells whose fill it is without client order ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,11 @@ class OrderReport:
     code: str | None = None
     """The venue's own code and text, for a rejection or an early end."""
     text: str | None = None
+    order_type: OrderType | None = None
+    """This and what follows: for orders that are not ours. None where the venue doesn't say."""
+    time_in_force: TimeInForce | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

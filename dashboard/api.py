@@ -28,7 +28,7 @@ from signals.models import Strategy
 from signals.selectors import strategy_for
 from tradehub.core.errors import BadInput, NotFound
 from tradehub.core.words import Scope, TradingStateName
-from tradehub.lib import heartbeat
+from tradehub.lib import duties, heartbeat
 from tradehub.lib.api import DecimalString, StrictSerializer
 from tradehub.lib.clock import utc_now
 from tradehub.lib.version import VERSION
@@ -210,6 +210,11 @@ class StatusSerializer(serializers.Serializer[Any]):
         child=serializers.DateTimeField(allow_null=True),
         help_text="beat, and the worker of each queue; null: not within a minute",
     )
+    duties = serializers.DictField(
+        child=serializers.DateTimeField(allow_null=True),
+        help_text="when each background duty was last done; null: not known",
+    )
+    duties_late = serializers.ListField(child=serializers.CharField())
     queue = QueueSerializer()
     accounts = AccountStatusSerializer(many=True)
 
@@ -226,6 +231,7 @@ class Status(APIView):
             "state": TradingStateName(states_for(owner_id=user.pk).strictest).value,
             "versions": versions | {"python": platform.python_version()},
             "heard_from": _heard_from(),
+            **_duties(now),
             "queue": queue_for(user, now=now),
             "accounts": account_statuses_for(user, now=now),
         }
@@ -240,6 +246,22 @@ def _heard_from() -> dict[str, datetime | None]:
     return {
         name: None if moment is None else datetime.fromtimestamp(moment, UTC)
         for name, moment in {"beat": heard.beat, **heard.canaries}.items()
+    }
+
+
+def _duties(now: datetime) -> dict[str, Any]:
+    try:
+        done = duties.last_successes()
+    except RedisError:
+        done = dict.fromkeys(duties.LATE_AFTER)
+    known = {duty: at for duty, at in done.items() if at is not None}
+    late = duties.late(done, now=now, since=now)
+    return {
+        "duties": {
+            duty: datetime.fromtimestamp(known[duty], UTC) if duty in known else None
+            for duty in done
+        },
+        "duties_late": list(late),
     }
 
 

@@ -17,12 +17,14 @@ from accounts.models import User
 from brokers.models import BrokerAccount
 from dashboard import wording
 from orders.lifecycle import WORKING
-from orders.models import Decision, Fill, Order, Position
+from orders.models import Decision, Drift, Fill, Order, Position, Reconciliation
 from orders.selectors import (
     AccountSummary,
     PositionView,
     account_summaries,
+    drifts_for,
     positions_with_marks,
+    unreconciled_for,
 )
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profiles_for
@@ -42,12 +44,15 @@ CHART_POINTS = 2_000
 @dataclass(frozen=True, slots=True)
 class Shell:
     """`environments`: how many accounts of each kind of money. `stops`: what holds entries back,
-    the user's own and the site's. `unprotected`: positions that asked for a stop and have none."""
+    the user's own and the site's. `unprotected`: positions that asked for a stop and have none.
+    `drifts`: symbols that differ from the venue. `unreconciled`: accounts that wait for it."""
 
     environments: dict[str, int]
     synthetic: bool
     stops: list[TradingState]
     unprotected: list[Position]
+    drifts: list[Drift]
+    unreconciled: list[Reconciliation]
 
     @property
     def live(self) -> int:
@@ -86,7 +91,14 @@ def shell_for(user: User) -> Shell:
     ).exclude(state=TradingStateName.ACTIVE.value)
     unprotected = Position.objects.filter(owner=user, is_open=True, protected=False)
     alarms = list(unprotected.select_related("account").order_by("id")[:5])
-    return Shell(dict(environments), synthetic, list(stops), alarms)
+    return Shell(
+        environments=dict(environments),
+        synthetic=synthetic,
+        stops=list(stops),
+        unprotected=alarms,
+        drifts=list(drifts_for(user)[:5]),
+        unreconciled=list(unreconciled_for(user)[:5]),
+    )
 
 
 def states_for(user: User, scope: Scope, ids: Iterable[str]) -> dict[str, TradingState]:

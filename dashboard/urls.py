@@ -87,6 +87,14 @@ urlpatterns = [
         name="broker-account-check",
     ),
     path(
+        "broker-accounts/<str:account_id>/sync/", settings.account_sync, name="broker-account-sync"
+    ),
+    path(
+        "broker-accounts/<str:account_id>/adopt/",
+        settings.account_adopt,
+        name="broker-account-adopt",
+    ),
+    path(
         "broker-accounts/<str:account_id>/disable/",
         settings.account_switch,
         {"enabled": False},

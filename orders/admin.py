@@ -12,12 +12,15 @@ from accounts.requests import ip_of
 from orders.models import (
     DayStart,
     Decision,
+    Drift,
     Fill,
     Lane,
     LaneItem,
+    LatestAlert,
     Order,
     OrderEvent,
     Position,
+    Reconciliation,
 )
 from orders.parking import park_item, requeue_item
 from tradehub.lib.admin import ReadOnlyAdmin, RowsInside
@@ -124,4 +127,22 @@ class PositionAdmin(ReadOnlyAdmin):
 class DayStartAdmin(OfAccount):
     list_display = ("account", "day_start", "equity")
     list_display_links = ("account", "day_start")
+    ordering = ("-id",)
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(OfAccount):
+    list_display = ("account", "required_at", "reconciled_at", "attempted_at", "due_at", "error")
+
+
+@admin.register(Drift)
+class DriftAdmin(OfAccount):
+    list_display = ("account", "symbol", "ours", "theirs", "seen_at", "confirmed_at", "healed_at")
+    ordering = ("-id",)
+
+
+@admin.register(LatestAlert)
+class LatestAlertAdmin(OfAccount):
+    list_display = ("account", "strategy", "symbol", "sent_at")
+    list_select_related = ("account", "strategy")
     ordering = ("-id",)

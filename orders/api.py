@@ -24,9 +24,12 @@ from accounts.models import User
 from brokers.models import BrokerAccount
 from brokers.selectors import account_for, accounts_for
 from orders import services
+from orders.drifts import adopt_drifts
 from orders.filters import FillFilter, OrderFilter, PositionFilter
 from orders.lifecycle import ENDED
 from orders.models import Fill, LaneItem, Order, Position
+from orders.reconciliation import OrderNews
+from orders.reconciling import reconcile_now
 from orders.selectors import (
     PositionView,
     RequestResult,
@@ -35,6 +38,7 @@ from orders.selectors import (
     order_for,
     orders_for,
     positions_for,
+    reconciliation_of,
     request_result,
     with_marks,
 )
@@ -44,6 +48,7 @@ from orders.serializers import (
     OrderSerializer,
     PositionSerializer,
     SummarySerializer,
+    SyncAskedSerializer,
     SyncSerializer,
     UndecidedSerializer,
 )
@@ -192,15 +197,27 @@ class AccountSummaryView(APIView):
 
 
 class AccountSync(APIView):
-    """Ask the venue about all working orders of an account now."""
+    """Compare an account with its venue now; if asked, take the venue's numbers over."""
 
     action = "sync"
     required_scopes = {"sync": "trade"}
 
-    @extend_schema(operation_id="broker_accounts_sync", request=None, responses=SyncSerializer)
+    @extend_schema(
+        operation_id="broker_accounts_sync", request=SyncAskedSerializer, responses=SyncSerializer
+    )
     def post(self, request: Request, pk: str) -> Response:
-        account = account_for(_user(request), pk)
+        user = _user(request)
+        account = account_for(user, pk)
+        asked = SyncAskedSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
         moved = sync_account(account)
+        found = reconcile_now(account)
+        moved += sum(isinstance(each, OrderNews) for each in found.findings)
+        symbols = asked.validated_data["adopt"]
+        if symbols:
+            adopt_drifts(
+                account=account, symbols=symbols, actor=user, now=utc_now(), ip=ip_of(request)
+            )
         return Response({"orders_moved": moved, "summary": _summary(_user(request), account)})
 
 
@@ -210,7 +227,10 @@ def _shown(view: PositionView) -> Any:
 
 def _summary(user: User, account: BrokerAccount) -> Any:
     rows = positions_for(user).filter(account=account, is_open=True).select_related("account")
-    context = {"positions": with_marks(list(rows))}
+    context = {
+        "positions": with_marks(list(rows)),
+        "reconciliation": reconciliation_of(account),
+    }
     return SummarySerializer(account_summary(account), context=context).data
 
 

@@ -18,6 +18,7 @@ from orders.models import DayStart
 from risk.models import RiskProfile
 from risk.selectors import day_start_of
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +27,25 @@ def start_equity(
     account: BrokerAccount, day_start: datetime, equity: Decimal | None
 ) -> Decimal | None:
     """What was noted for the day; else `equity`, which is noted now. In a write transaction."""
-    noted = DayStart.objects.filter(account=account, day_start=day_start)
-    found = noted.values_list("equity", flat=True).first()
+    found = _noted(account, day_start)
     if found is not None or equity is None:
         return found
     fresh = DayStart(account=account, day_start=day_start, equity=equity)
     DayStart.objects.bulk_create([fresh], ignore_conflicts=True)
-    return noted.values_list("equity", flat=True).get()
+    return _noted(account, day_start)
+
+
+def _noted(account: BrokerAccount, day_start: datetime) -> Decimal | None:
+    return next((row[0] for row in _NOTED.rows(account=account.pk, day=day_start)), None)
+
+
+_NOTED = Prepared(
+    lambda account, day: DayStart.objects.filter(account_id=account, day_start=day).values_list(
+        "equity"
+    ),
+    texts=["account"],
+    times=["day"],
+)
 
 
 def note_day_starts(*, now: datetime) -> int:

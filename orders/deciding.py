@@ -3,7 +3,8 @@
 `decide_item` runs inside one short transaction: it reads positions, working orders, limits and
 trading states, asks the pure core (planning, sizing, risk rules), and writes the Decision and the
 orders with their client order ids. What the venue says was read before, with no transaction open.
-Nothing is sent here. Exits never meet a rule that could stop them (I7).
+Nothing is sent here. Exits never meet a rule that could stop them (I7); only one that a newer
+alert has overtaken does not close what that alert opened.
 """
 
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from orders.market import Market
 from orders.models import Decision, LaneItem, Order
 from orders.planning import EntryLeg, Plan, plan_intent
 from orders.proposal import Proposal, propose_entry, wanted_quantity
+from orders.sequence import key_of, write_sequence
 from orders.terms import Terms, effective_intent
 from risk.engine import evaluate_entry, exit_checks, failed
+from risk.rules.timing import TOO_LATE, check_age, late_exit, out_of_order
 from risk.sizing import size_entry
 from risk.types import Check, Sizing, Snapshot
 from tradehub.core.intent import Intent
@@ -39,6 +42,8 @@ class Ruling:
     denials: list[Check] = field(default_factory=list)
     nothing: list[Check] = field(default_factory=list)
     sizing: Sizing | None = None
+    decided: set[str] = field(default_factory=set)
+    """Symbols for which older alerts come too late from now on (`orders.sequence`)."""
 
     @property
     def outcome(self) -> Outcome:
@@ -61,7 +66,7 @@ def decide_item(
     the order in which they are to be sent."""
     terms = Terms.from_json(item.terms)
     intents = [effective_intent(Intent.from_json(each), terms) for each in item.intents]
-    facts = read_facts(item, account, terms, market, now=now)
+    facts = read_facts(item, account, terms, intents, market, now=now)
     ruling = rule(intents, terms, facts, market)
     sends = terms.mode is SubscriptionMode.AUTO and not any(each.dry_run for each in intents)
     decision = Decision.objects.create(
@@ -75,8 +80,10 @@ def decide_item(
         sizing=None if ruling.sizing is None else ruling.sizing.to_json(),
         quote=market.quotes_json(),
         cancels=ruling.cancels if sends else [],
+        sent_at=facts.sequence.sent_at,
         decided_at=now,
     )
+    write_sequence(facts.sequence, account, terms, ruling.decided)
     orders = write_orders(ruling.drafts, decision, item, terms, now=now) if sends else []
     _count(decision)
     live.notify(account.owner_id, "decision", decision.pk, 1, outcome=decision.outcome)
@@ -95,7 +102,11 @@ def rule(intents: list[Intent], terms: Terms, facts: Facts, market: Market) -> R
         standing = facts.book.standing(intent.symbol, terms.strategy)
         wanted = wanted_quantity(intent, terms, facts, market)
         plan = plan_intent(intent, terms, standing, wanted)
+        drafts, denials = len(ruling.drafts), len(ruling.denials)
         _follow(plan, intent, terms, facts, market, ruling)
+        in_vain = len(ruling.drafts) == drafts
+        if not (in_vain and any(each.code in TOO_LATE for each in ruling.denials[denials:])):
+            ruling.decided.add(key_of(intent))
     return ruling
 
 
@@ -123,13 +134,22 @@ def _follow(
     plan: Plan, intent: Intent, terms: Terms, facts: Facts, market: Market, ruling: Ruling
 ) -> None:
     assert intent.symbol is not None
+    overtaken = _overtaken(intent.symbol, facts)
+    if overtaken is not None:
+        _deny(ruling, overtaken)
+        return
     if plan.nothing is not None:
         ruling.nothing.append(_plain(plan.nothing))
         return
     if plan.denied is not None:
         _deny(ruling, _plain(plan.denied))
         return
-    cancelled = _cancel(plan, intent.symbol, terms, facts.book)
+    late = _lateness(intent, facts)
+    if plan.entry is None:
+        ruling.checks.extend(late_exit(check) for check in late)
+    # An entry that comes too late does nothing at all: it makes no room for itself either.
+    does_nothing = bool(late) and plan.exit is None and plan.entry is not None
+    cancelled = [] if does_nothing else _cancel(plan, intent.symbol, terms, facts.book)
     exit_order = None
     if plan.exit is not None:
         exit_order = exit_draft(plan.exit, intent, market)
@@ -139,6 +159,26 @@ def _follow(
     if plan.entry is not None:
         _enter(plan.entry, exit_order, intent, terms, facts, market, ruling)
     ruling.cancels.extend(cancelled)
+
+
+def _overtaken(symbol: str, facts: Facts) -> Check | None:
+    """A newer alert was executed: neither may this one close what that opened, nor cancel it."""
+    newer_at, sent_at = facts.sequence.newer_at(symbol), facts.sequence.sent_at
+    if newer_at is None or sent_at is None or symbol not in facts.sequence.executed:
+        return None
+    return out_of_order(symbol, sent_at, newer_at, what="executed")
+
+
+def _lateness(intent: Intent, facts: Facts) -> list[Check]:
+    """The failed checks of an alert that comes too late, or after a newer one."""
+    assert intent.symbol is not None
+    limits = (facts.limits.max_signal_age_seconds, intent.max_age_seconds)
+    age = check_age(intent.aged_from(facts.received_at), facts.now, limits)
+    late = [] if age is None or age.passed else [age]
+    newer_at, sent_at = facts.sequence.newer_at(intent.symbol), facts.sequence.sent_at
+    if newer_at is not None and sent_at is not None:
+        late.append(out_of_order(intent.symbol, sent_at, newer_at))
+    return late
 
 
 def _states(

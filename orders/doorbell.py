@@ -5,6 +5,7 @@ retry and with a short time-out: a dead Redis costs an alert nothing, and loses 
 rows are the queue and the workers look at them anyway.
 """
 
+import atexit
 import threading
 from collections.abc import Callable, Iterable
 
@@ -12,6 +13,8 @@ import structlog
 from celery import current_app
 from django.db import transaction
 
+FLUSH_SECONDS = 2.0
+"""A process that ends waits so long for its bells: the first one loads the broker's library."""
 EXPIRES_SECONDS = 60
 """A bell that nobody heard for that long says nothing that the workers' own look doesn't."""
 
@@ -43,6 +46,7 @@ class Doorbell:
         self.publish = publish
         self._condition = threading.Condition()
         self._lanes: dict[str, None] = {}
+        self._ringing = False
         self._thread: threading.Thread | None = None
 
     def ring(self, account_ids: Iterable[str]) -> None:
@@ -51,14 +55,24 @@ class Doorbell:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
                 self._thread.start()
-            self._condition.notify()
+                # A command line ends right after its commit, and the thread with it.
+                atexit.register(self.flush)
+            self._condition.notify_all()
+
+    def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
+        """Wait until all that was asked for has been rung; False: some has not."""
+        with self._condition:
+            return self._condition.wait_for(lambda: not self._lanes and not self._ringing, seconds)
 
     def _run(self) -> None:
         while True:
             with self._condition:
+                self._ringing = False
+                self._condition.notify_all()
                 while not self._lanes:
                     self._condition.wait()
                 lanes, self._lanes = self._lanes, {}
+                self._ringing = True
             for account_id in lanes:
                 self._publish(account_id)
 

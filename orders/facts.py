@@ -4,25 +4,32 @@ Read inside the decision's transaction, after the account's lock, so no other de
 account can come between reading and reserving.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Count
+
 from brokers.models import BrokerAccount
 from orders.book import Book, Held, Working
 from orders.day_starts import start_equity
+from orders.drifts import drifting_symbols
 from orders.lifecycle import WORKING
 from orders.market import Market
 from orders.models import LaneItem, Order, Position
+from orders.sequence import Sequence, read_sequence
 from orders.terms import Terms
 from risk.models import RiskProfile
 from risk.selectors import StatesNow, day_start_of, limits_of, sizing_rules_of, states_for
 from risk.sizing import SizingRules
 from risk.types import Direction, Limits, Snapshot
 from risk.types import Terms as StrategyTerms
+from tradehub.core.intent import Intent
 from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import Environment, OrderRole, OrderSide, OrderStatus
+from tradehub.lib.prepared import Prepared
 
 
 @dataclass
@@ -40,7 +47,10 @@ class Facts:
     daily_pnl: Decimal | None
     trades_today: int
     shorts: bool
+    drifting: set[str]
+    """Symbols of which the venue holds another quantity than we know of."""
     received_at: datetime
+    sequence: Sequence
 
     def snapshot(
         self, symbol: str, strategy: str | None, side: OrderSide, market: Market
@@ -87,20 +97,27 @@ class Facts:
 
 
 def read_facts(
-    item: LaneItem, account: BrokerAccount, terms: Terms, market: Market, *, now: datetime
+    item: LaneItem,
+    account: BrokerAccount,
+    terms: Terms,
+    intents: Iterable[Intent],
+    market: Market,
+    *,
+    now: datetime,
 ) -> Facts:
-    """Inside the decision's transaction."""
-    profile = RiskProfile.objects.filter(pk=terms.risk_profile).first() or _no_profile(account)
+    """Inside the decision's transaction. `intents` are the effective ones."""
+    profile = _PROFILE.first(pk=terms.risk_profile or "") or _no_profile(account)
     day_start = day_start_of(profile, now=now)
     equity = None if market.account is None else market.account.equity
     began_with = start_equity(account, day_start, equity)
     daily = None
     if equity is not None and began_with is not None:
         daily = EXACT.subtract(equity, began_with)
+    book = read_book(account, market)
     return Facts(
         now=now,
         account=account,
-        book=read_book(account, market),
+        book=book,
         limits=limits_of(profile),
         sizing_rules=sizing_rules_of(profile),
         strategy_terms=StrategyTerms(Direction(terms.direction), frozenset(terms.symbols)),
@@ -113,7 +130,9 @@ def read_facts(
         daily_pnl=daily,
         trades_today=trades_since(account, day_start),
         shorts=market.capabilities.shorts,
+        drifting=drifting_symbols(account),
         received_at=item.created_at,
+        sequence=read_sequence(account, terms, intents, book, now=now),
     )
 
 
@@ -142,16 +161,29 @@ def read_book(account: BrokerAccount, market: Market) -> Book:
 
     Columns, not rows: this is read for every decision."""
     book = Book(marks={symbol: market.price(symbol) for symbol in market.quotes})
-    positions = Position.objects.filter(account=account, is_open=True)
-    for symbol, strategy, quantity, adds in positions.values_list(
-        "symbol", "strategy_id", "quantity", "adds"
-    ):
+    for symbol, strategy, quantity, adds in _HELD.rows(account=account.pk):
         book.held[symbol, strategy] = Held(quantity, adds)
-    working = Order.objects.filter(account=account, status__in=[each.value for each in WORKING])
-    entries_and_exits = working.exclude(role__in=[OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT])
-    for columns in entries_and_exits.order_by("id").values(*_BOOK_COLUMNS):
-        book.working.append(_working(columns))
+    for row in _ENTRIES_AND_EXITS.rows(account=account.pk):
+        book.working.append(_working(dict(zip(_BOOK_COLUMNS, row, strict=True))))
     return book
+
+
+_PROFILE = Prepared(lambda pk: RiskProfile.objects.filter(pk=pk), texts=["pk"])
+_HELD = Prepared(
+    lambda account: Position.objects.filter(account_id=account, is_open=True).values_list(
+        "symbol", "strategy_id", "quantity", "adds"
+    ),
+    texts=["account"],
+)
+_ENTRIES_AND_EXITS = Prepared(
+    lambda account: (
+        Order.objects.filter(account_id=account, status__in=[each.value for each in WORKING])
+        .exclude(role__in=[OrderRole.STOP_LOSS.value, OrderRole.TAKE_PROFIT.value])
+        .order_by("id")
+        .values_list(*_BOOK_COLUMNS)
+    ),
+    texts=["account"],
+)
 
 
 def _working(columns: dict[str, Any]) -> Working:
@@ -170,12 +202,7 @@ def _working(columns: dict[str, Any]) -> Working:
 
 def open_symbols(account: BrokerAccount) -> list[str]:
     """Whose quotes a decision needs besides those of the alert."""
-    return list(
-        Position.objects.filter(account=account, is_open=True)
-        .order_by("symbol")
-        .values_list("symbol", flat=True)
-        .distinct()
-    )
+    return sorted({symbol for symbol, *_ in _HELD.rows(account=account.pk)})
 
 
 def _sizing_equity(account: BrokerAccount, equity: Decimal | None) -> Decimal | None:
@@ -186,9 +213,19 @@ def _sizing_equity(account: BrokerAccount, equity: Decimal | None) -> Decimal | 
 
 def trades_since(account: BrokerAccount, day_start: datetime) -> int:
     """Entries of the trading day. What never reached the venue or was refused by it is none."""
-    return (
-        Order.objects.filter(account=account, role=OrderRole.ENTRY.value, created_at__gte=day_start)
+    return sum(count for (count,) in _TRADES.rows(account=account.pk, since=day_start))
+
+
+_TRADES = Prepared(
+    lambda account, since: (
+        Order.objects.filter(account_id=account, role=OrderRole.ENTRY.value, created_at__gte=since)
         .exclude(status__in=[OrderStatus.DENIED.value, OrderStatus.REJECTED.value])
         .exclude(status=OrderStatus.CANCELED.value, submitted_at__isnull=True)
-        .count()
-    )
+        .order_by()
+        .values("account_id")
+        .annotate(count=Count("pk"))
+        .values_list("count")
+    ),
+    texts=["account"],
+    times=["since"],
+)

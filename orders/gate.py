@@ -8,15 +8,23 @@ from datetime import datetime, timedelta
 
 from brokers.models import BrokerAccount
 from orders.models import LaneItem, Order
-from orders.terms import Terms
+from orders.terms import Terms, mapped_symbol
 from risk.models import RiskProfile
+from risk.rules.timing import check_age
 from risk.selectors import states_for
 from tradehub.core.intent import Intent
-from tradehub.core.words import OrderRole, TradingStateName
+from tradehub.core.words import OrderRole, TradingStateName, Verb
+from tradehub.lib.prepared import Prepared
 
 AT_ONCE = timedelta(seconds=5)
 """An order that leaves this soon after its decision is as old as the decision found it."""
 
+_NEVER_ENTERS = (Verb.EXIT, Verb.REDUCE, Verb.CANCEL)
+"""Another command of the same alert, whose age says nothing about the entry."""
+
+_ENABLED = Prepared(
+    lambda pk: BrokerAccount.objects.filter(pk=pk, enabled=True).values_list("pk"), texts=["pk"]
+)
 Refusal = tuple[str, str]
 """A reason code and its sentence."""
 
@@ -24,7 +32,7 @@ Refusal = tuple[str, str]
 def refusal_at_the_gate(order: Order, *, now: datetime) -> Refusal | None:
     if order.role != OrderRole.ENTRY:
         return None
-    if not BrokerAccount.objects.filter(pk=order.account_id, enabled=True).exists():
+    if not _ENABLED.rows(pk=order.account_id):
         return "ACCOUNT_DISABLED", "The account was disabled before the order was sent."
     states = states_for(
         owner_id=order.owner_id, account_id=order.account_id, strategy_id=order.strategy_id
@@ -43,15 +51,15 @@ def _too_late(order: Order, now: datetime) -> Refusal | None:
     item = LaneItem.objects.filter(decision=order.decision_id).first()
     if item is None:
         return None
-    profile = RiskProfile.objects.filter(pk=Terms.from_json(item.terms).risk_profile).first()
-    intents = [Intent.from_json(each) for each in item.intents]
-    limits = [each.max_age_seconds for each in intents]
-    limits.append(None if profile is None else profile.max_signal_age_seconds)
-    known = [limit for limit in limits if limit is not None]
-    if not known:
-        return None
-    sent_at = next((each.sent_at for each in intents if each.sent_at), item.created_at)
-    age = round((now - sent_at).total_seconds())
-    if age <= min(known):
-        return None
-    return "SIGNAL_STALE", f"The alert was {age} s old when its order could leave."
+    terms = Terms.from_json(item.terms)
+    profile = RiskProfile.objects.filter(pk=terms.risk_profile).first()
+    allowed = None if profile is None else profile.max_signal_age_seconds
+    for data in item.intents:
+        intent = Intent.from_json(data)
+        if mapped_symbol(intent, terms) != order.symbol or intent.verb in _NEVER_ENTERS:
+            continue
+        limits = (allowed, intent.max_age_seconds)
+        check = check_age(intent.aged_from(item.created_at), now, limits)
+        if check is not None and not check.passed:
+            return check.code, f"{check.message} It had to wait before its order could leave."
+    return None

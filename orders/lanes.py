@@ -13,6 +13,7 @@ from django.db.models import Case, Q, When
 from orders.models import Lane, LaneItem, Order
 from tradehub.core.words import OrderStatus
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
 
 LEASE = timedelta(seconds=10)
 """How long a lane stays claimed without a sign of life from its holder."""
@@ -73,13 +74,19 @@ def release_lane(claim: Claim) -> None:
 def next_item(account_id: str, *, now: datetime) -> LaneItem | None:
     """What is to be done now. Protection, cancels and halts depend on no other item and pass all
     others. Of those, the oldest; None while the oldest waits for its time, so order is kept."""
-    queued = LaneItem.objects.filter(account_id=account_id, status=LaneItem.Status.QUEUED)
-    item = (
-        queued.filter(~Q(kind__in=AHEAD) | Q(due_at__lte=now))
-        .order_by(Case(When(kind__in=AHEAD, then=0), default=1), "id")
-        .first()
-    )
+    item = _NEXT.first(account=account_id, now=now)
     return item if item is not None and item.due_at <= now else None
+
+
+_NEXT = Prepared(
+    lambda account, now: LaneItem.objects.filter(
+        ~Q(kind__in=AHEAD) | Q(due_at__lte=now),
+        account_id=account,
+        status=LaneItem.Status.QUEUED.value,
+    ).order_by(Case(When(kind__in=AHEAD, then=0), default=1), "id")[:1],
+    texts=["account"],
+    times=["now"],
+)
 
 
 def lanes_with_work(*, now: datetime) -> list[str]:

@@ -1,20 +1,23 @@
 """The one writer of positions: what fills make of them, and what they ask for as protection.
 
 Runs inside the transaction of `orders.recording`, under the account's lock. A position belongs to
-an account, a symbol and a strategy. Whatever changes one that asked for a stop or target queues a
-look by the lane (`orders.protecting`), in the same commit.
+an account, a symbol and a strategy; what no strategy of ours holds has none. Whatever changes one
+that asked for a stop or target queues a look by the lane (`orders.protecting`) in the same commit.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from brokers.models import BrokerAccount
 from brokers.types import FillReport
 from orders.ledger import FillEffect, Holding, apply_fill
 from orders.models import LaneItem, Order, Position
 from orders.protection import Protection, resolve_protection
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
-from tradehub.core.money import ONE, plain, ratio
-from tradehub.core.words import OrderRole, OrderSide, OrderStatus
+from tradehub.core.money import EXACT, ONE, ZERO, plain, ratio
+from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus
 from tradehub.lib import live
 
 
@@ -31,7 +34,34 @@ def find_position(order: Order) -> Position | None:
 
 def move_position(order: Order, fill: FillReport, *, first: bool, now: datetime) -> Any:
     """Apply one execution of `order`; returns what it realized, before its fee."""
-    position = _position_of(order, now)
+    if order.source != OrderSource.EXTERNAL:
+        return _apply(_position_of(order, now), order, fill, first=first, now=now)
+    realized = ZERO
+    fee, change = fill.fee, fill.side.sign * fill.quantity
+    owner = order.owner_id
+    for position, part in _shares(owner, order.account_id, fill.symbol, change, now):
+        piece = replace(fill, quantity=part, fee=fee)
+        realized += _apply(position, order, piece, first=False, now=now)
+        fee = ZERO
+    return realized
+
+
+def adopt_quantity(
+    *, account: BrokerAccount, symbol: str, change: Decimal, price: Decimal, now: datetime
+) -> None:
+    """Take over what the venue holds more (or less, below zero) than we know of, without a fill:
+    what it closes realizes nothing, what it opens was bought at `price`."""
+    side = OrderSide.BUY if change > 0 else OrderSide.SELL
+    for position, part in _shares(account.owner_id, account.pk, symbol, change, now):
+        closes = position.quantity * side.sign < 0
+        at_price = position.average_entry_price if closes else price
+        piece = FillReport("", "", symbol, side, part, at_price, ZERO, "", now)
+        _apply(position, None, piece, first=False, now=now)
+
+
+def _apply(
+    position: Position, order: Order | None, fill: FillReport, *, first: bool, now: datetime
+) -> Any:
     held = Holding(position.quantity, position.average_entry_price)
     effect = apply_fill(held, fill.side, fill.quantity, fill.price)
     protection = _protection_after(position, order, effect)
@@ -51,24 +81,46 @@ def move_position(order: Order, fill: FillReport, *, first: bool, now: datetime)
     return effect.realized_pnl
 
 
+def _shares(
+    owner_id: int, account_id: str, symbol: str, change: Decimal, now: datetime
+) -> list[tuple[Position, Decimal]]:
+    """Whose position an execution that is not ours changes, and by how much of it.
+
+    What is closed by hand was held by somebody: first what no strategy owns, then the strategies'
+    positions, oldest first, or their exits would open the opposite. The rest is nobody's."""
+    rows = Position.objects.filter(account_id=account_id, symbol=symbol, is_open=True)
+    opposite = [each for each in rows if each.quantity * change < 0]
+    opposite.sort(key=lambda each: (each.strategy_id is not None, each.opened_at or now, each.pk))
+    shares, left = [], abs(change)
+    for position in opposite:
+        part = min(left, abs(position.quantity))
+        if part:
+            shares.append((position, part))
+            left = EXACT.subtract(left, part)
+    if left:
+        mine = next((each for each, _ in shares if each.strategy_id is None), None)
+        shares.append((mine or _position(owner_id, account_id, symbol, None, now), left))
+    return shares
+
+
 def _protection_json(
-    protection: Protection, position: Position, order: Order
+    protection: Protection, position: Position, order: Order | None
 ) -> dict[str, Any] | None:
     """With the entry that asked for it, which its children will have as their parent."""
     if not protection:
         return None
-    asked_now = order.role == OrderRole.ENTRY and order.protection is not None
+    if order is not None and order.role == OrderRole.ENTRY and order.protection is not None:
+        return protection.to_json() | {"entry": order.pk}
     before = position.protection or {}
-    entry = order.pk if asked_now else before["entry"]
-    return protection.to_json() | {"entry": entry}
+    return protection.to_json() | {"entry": before["entry"]}
 
 
 def _totals(
-    position: Position, order: Order, fill: FillReport, effect: FillEffect, first: bool
+    position: Position, order: Order | None, fill: FillReport, effect: FillEffect, first: bool
 ) -> dict[str, Any]:
     if effect.opened:
         return {"realized_pnl": -fill.fee, "fees": fill.fee, "adds": 0, "opened_at": fill.at}
-    added = first and order.role == OrderRole.ENTRY
+    added = first and order is not None and order.role == OrderRole.ENTRY
     return {
         "realized_pnl": position.realized_pnl + effect.realized_pnl - fill.fee,
         "fees": position.fees + fill.fee,
@@ -104,10 +156,12 @@ def set_protected(position: Position, protected: bool | None, *, now: datetime) 
         _save_position(position, now, protected=protected)
 
 
-def _protection_after(position: Position, order: Order, effect: FillEffect) -> Protection:
+def _protection_after(position: Position, order: Order | None, effect: FillEffect) -> Protection:
     """What the position asks for after a fill of `order`."""
     if effect.holding.flat:
         return Protection()
+    if order is None:
+        return Protection() if effect.opened else Protection.from_json(position.protection)
     if order.role == OrderRole.ENTRY and order.protection is not None:
         assert order.average_fill_price is not None
         stop, targets = protection_asked(order.protection)
@@ -139,11 +193,17 @@ def _without_target(held: Protection, order: Order) -> Protection:
 
 
 def _position_of(order: Order, now: datetime) -> Position:
+    return _position(order.owner_id, order.account_id, order.symbol, order.strategy_id, now)
+
+
+def _position(
+    owner_id: int, account_id: str, symbol: str, strategy_id: str | None, now: datetime
+) -> Position:
     position, _ = Position.objects.get_or_create(
-        account_id=order.account_id,
-        symbol=order.symbol,
-        strategy_id=order.strategy_id,
-        defaults={"owner_id": order.owner_id, "updated_at": now},
+        account_id=account_id,
+        symbol=symbol,
+        strategy_id=strategy_id,
+        defaults={"owner_id": owner_id, "updated_at": now},
     )
     return position
 

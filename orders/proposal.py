@@ -54,7 +54,9 @@ def propose_entry(
         stop_price=protection.stop_price,
         target_prices=tuple(each.price for each in protection.targets),
         min_notional=(instrument or _NO_INSTRUMENT).min_notional,
-        signal_at=intent.sent_at or facts.received_at,
+        signal_at=intent.aged_from(facts.received_at),
+        sent_at=facts.sequence.sent_at,
+        newer_at=facts.sequence.newer_at(intent.symbol),
         max_age_seconds=intent.max_age_seconds,
         delayed=str(intent.extras.get("exchange") or "").endswith(("_DL", "_DLY")),
     )
@@ -159,6 +161,8 @@ def _not_reconciled(intent: Intent, facts: Facts, market: Market) -> str | None:
     """What works or fills at the venue is not known, so no limit could be kept."""
     if not market.synced:
         return "ACCOUNT_NOT_RECONCILED"
+    if intent.symbol in facts.drifting:
+        return "SYMBOL_NOT_RECONCILED"
     waits = any(each.symbol == intent.symbol and each.in_review for each in facts.book.working)
     return "SYMBOL_NOT_RECONCILED" if waits else None
 

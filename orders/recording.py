@@ -26,6 +26,7 @@ from tradehub.core.intent import iso
 from tradehub.core.money import ZERO, plain
 from tradehub.core.words import OrderRole, OrderStatus
 from tradehub.lib import live
+from tradehub.lib.prepared import Prepared
 
 E = OrderEventName
 ALREADY_FLAT = "ALREADY_FLAT"
@@ -126,7 +127,9 @@ def apply_report(
     """New fills first, then its status. The caller has the account's lock (a held lane is one).
 
     `left_at`: when the first request for it began; until now only its commit was known."""
-    order = Order.objects.get(pk=order_id, account_id=account_id)
+    order = _ORDER.first(pk=order_id, account=account_id)
+    if order is None:
+        raise Order.DoesNotExist(order_id)
     venue: dict[str, Any] = {"venue_order_id": report.venue_order_id}
     if left_at is not None:
         venue["submitted_at"] = left_at
@@ -151,6 +154,17 @@ def apply_report(
     return order
 
 
+_ORDER = Prepared(
+    lambda pk, account: Order.objects.filter(pk=pk, account_id=account), texts=["pk", "account"]
+)
+_FILLS = Prepared(
+    lambda order, account, fill: (
+        Fill.objects.filter(Q(order_id=order) | Q(account_id=account, venue_fill_id=fill))
+        .order_by("id")
+        .values_list("venue_fill_id", "quantity", "price")
+    ),
+    texts=["order", "account", "fill"],
+)
 _LIVES = (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED, ReportStatus.FILLED)
 """Even where its fills come later: the venue knows the order."""
 _ENDINGS = {
@@ -169,9 +183,7 @@ def _is_all(order: Order, report: OrderReport) -> bool:
 
 
 def _record_fill(order: Order, fill: FillReport, venue: dict[str, Any], now: datetime) -> None:
-    same = Q(account_id=order.account_id, venue_fill_id=fill.venue_fill_id)
-    found = Fill.objects.filter(Q(order=order) | same).order_by("id")
-    known = list(found.values_list("venue_fill_id", "quantity", "price"))
+    known = _FILLS.rows(order=order.pk, account=order.account_id, fill=fill.venue_fill_id)
     if any(venue_fill_id == fill.venue_fill_id for venue_fill_id, _, _ in known):
         return
     earlier = [(quantity, price) for _, quantity, price in known]

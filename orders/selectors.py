@@ -17,7 +17,17 @@ from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from brokers.types import AccountState, Quote
-from orders.models import DayStart, Decision, Fill, LaneItem, Order, OrderEvent, Position
+from orders.models import (
+    DayStart,
+    Decision,
+    Drift,
+    Fill,
+    LaneItem,
+    Order,
+    OrderEvent,
+    Position,
+    Reconciliation,
+)
 from tradehub.core.errors import NotFound
 from tradehub.core.money import EXACT, ZERO
 from tradehub.lib.clock import utc_now
@@ -157,6 +167,50 @@ def account_summary(account: BrokerAccount, *, now: datetime | None = None) -> A
         buying_power=state.buying_power,
         at=state.at,
     )
+
+
+# ---- compared with the venue ----
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationView:
+    """`reconciled`: the account may trade. `error`: why the last comparison could not be finished;
+    empty when it could. `held`: alerts that wait for it."""
+
+    reconciled: bool
+    reconciled_at: datetime | None
+    error: str
+    drifts: list[Drift]
+    held: int
+
+
+def reconciliation_of(account: BrokerAccount) -> ReconciliationView:
+    row = Reconciliation.objects.filter(pk=account.pk).first()
+    drifts = Drift.objects.filter(account=account, healed_at__isnull=True).order_by("symbol")
+    held = LaneItem.objects.filter(account=account, status=LaneItem.Status.HELD.value)
+    return ReconciliationView(
+        reconciled=row is not None and row.required_at is None,
+        reconciled_at=None if row is None else row.reconciled_at,
+        error="" if row is None else row.error,
+        drifts=list(drifts),
+        held=held.filter(reason="ACCOUNT_NOT_RECONCILED").count(),
+    )
+
+
+def drifts_for(user: User) -> QuerySet[Drift]:
+    """The confirmed ones, of which entries wait; oldest first."""
+    rows = Drift.objects.filter(
+        account__owner=user, healed_at__isnull=True, confirmed_at__isnull=False
+    )
+    return rows.select_related("account").order_by("id")
+
+
+def unreconciled_for(user: User) -> QuerySet[Reconciliation]:
+    """Enabled accounts that must be compared before they trade, and could not be."""
+    rows = Reconciliation.objects.filter(
+        account__owner=user, account__enabled=True, required_at__isnull=False
+    )
+    return rows.exclude(error="").select_related("account").order_by("pk")
 
 
 def todays_pnl(account: BrokerAccount, state: AccountState, now: datetime) -> Decimal | None:

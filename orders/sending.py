@@ -41,6 +41,7 @@ from tradehub.core.words import (
     TimeInForce,
 )
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
 
 log = structlog.get_logger(__name__)
 E = OrderEventName
@@ -157,16 +158,25 @@ def settle_unconfirmed(desk: Desk) -> None:
     Raises NotYet while one is left: what comes later could depend on it. One about which nothing
     could be learnt for a minute is handed to its owner, so that exits can pass; entries of its
     symbol stay denied until a poll finds it."""
-    waiting = Order.objects.filter(
-        account_id=desk.claim.account_id,
-        status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
-    ).exclude(reason=NEEDS_REVIEW)
-    for order in waiting.order_by("id"):
+    for order in _UNPROVEN.all(account=desk.claim.account_id):
         try:
             _look_up(desk, order)
         except NotYet:
             if not _hand_over(desk, order):
                 raise
+
+
+_UNPROVEN = Prepared(
+    lambda account: (
+        Order.objects.filter(
+            account_id=account,
+            status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
+        )
+        .exclude(reason=NEEDS_REVIEW)
+        .order_by("id")
+    ),
+    texts=["account"],
+)
 
 
 def _hand_over(desk: Desk, order: Order) -> bool:

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from brokers.models import BrokerAccount
-from orders.models import Fill, Order, OrderEvent, Position
-from orders.selectors import AccountSummary, PositionView
+from orders.models import Drift, Fill, Order, OrderEvent, Position
+from orders.selectors import AccountSummary, PositionView, ReconciliationView
 from tradehub.lib.api import (
     DecimalString,
     OwnedKey,
@@ -158,6 +158,35 @@ class PositionSerializer(serializers.Serializer[PositionView]):
         model = Position
 
 
+class DriftSerializer(serializers.Serializer[Drift]):
+    """A symbol of which the venue holds another quantity than we know of."""
+
+    symbol = serializers.CharField()
+    ours = DecimalString()
+    theirs = DecimalString()
+    seen_at = serializers.DateTimeField()
+    confirmed = serializers.SerializerMethodField(
+        help_text="seen twice: entries of the symbol wait until it is settled"
+    )
+
+    def get_confirmed(self, drift: Drift) -> bool:
+        return drift.confirmed_at is not None
+
+
+class ReconciliationSerializer(serializers.Serializer[ReconciliationView]):
+    """`reconciled`: the account has been compared with its venue since the last start."""
+
+    reconciled = serializers.BooleanField()
+    reconciled_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.SerializerMethodField()
+    held = serializers.IntegerField(help_text="alerts that wait for it")
+    drifts = DriftSerializer(many=True)
+
+    @extend_schema_field({"type": "string", "nullable": True})
+    def get_error(self, view: ReconciliationView) -> str | None:
+        return view.error or None
+
+
 class SummarySerializer(serializers.Serializer[AccountSummary]):
     account = serializers.CharField(source="account.pk")
     currency = serializers.CharField()
@@ -168,6 +197,7 @@ class SummarySerializer(serializers.Serializer[AccountSummary]):
     at = serializers.DateTimeField(allow_null=True)
     error = serializers.SerializerMethodField()
     positions = serializers.SerializerMethodField()
+    reconciliation = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": "string", "nullable": True})
     def get_error(self, summary: AccountSummary) -> str | None:
@@ -176,6 +206,19 @@ class SummarySerializer(serializers.Serializer[AccountSummary]):
     @extend_schema_field(PositionSerializer(many=True))
     def get_positions(self, summary: AccountSummary) -> Any:
         return PositionSerializer(self.context.get("positions", []), many=True).data
+
+    @extend_schema_field(ReconciliationSerializer)
+    def get_reconciliation(self, summary: AccountSummary) -> Any:
+        return ReconciliationSerializer(self.context["reconciliation"]).data
+
+
+class SyncAskedSerializer(StrictSerializer):
+    adopt = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        default=list,
+        help_text="symbols that differ, of which the venue's number is to be taken over",
+    )
 
 
 class SyncSerializer(serializers.Serializer[Any]):

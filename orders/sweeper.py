@@ -7,20 +7,24 @@ side by side, and one that hangs keeps only its own place.
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from itertools import count
 
 import structlog
 from django.db import Error, close_old_connections
+from redis import RedisError
 
 from orders.lanes import lanes_with_work
 from orders.work import drain_lane
-from tradehub.lib import metrics
+from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 2.0
 SIDE_BY_SIDE = 4
+SWEEPS_PER_LOOK = 5
 
 
 class Sweeper:
@@ -29,6 +33,7 @@ class Sweeper:
         self._stop = threading.Event()
         self._busy: set[str] = set()
         self._lock = threading.Lock()
+        self._watch = duties.Watch(utc_now())
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="sweep")
 
     def start(self) -> None:
@@ -46,12 +51,21 @@ class Sweeper:
         return len(due)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every):
+        for sweeps in count():
+            if self._stop.wait(self._every):
+                return
             _with_connection(self._sweep_once)
+            if sweeps % SWEEPS_PER_LOOK == 0:
+                self._look_at_duties()
+
+    def _look_at_duties(self) -> None:
+        """Every worker shouts about what is late; a silent Redis is for `/readyz` to tell."""
+        with suppress(RedisError):
+            self._watch.look(utc_now())
 
     def _sweep_once(self) -> None:
         self.sweep()
-        metrics.last_sweep.set_to_current_time()
+        duties.done("sweeper", utc_now())
 
     def _take(self, account_id: str) -> bool:
         with self._lock:
@@ -75,6 +89,8 @@ def _with_connection(work: Callable[[], object]) -> None:
         work()
     except Error as error:
         log.warning("sweep_failed", error=type(error).__name__)
-        close_old_connections()
     except Exception as error:  # the thread must outlive whatever one lane does
         log.exception("sweep_failed", error=type(error).__name__)
+    finally:
+        # Back to the pool: an idle thread must not keep a connection from one at work.
+        close_old_connections()

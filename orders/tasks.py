@@ -5,6 +5,7 @@ from celery import shared_task
 
 from orders import day_starts, work
 from orders.syncing import accounts_at_work, sync_account
+from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 from tradehub.lib.heartbeat import canary_seen
 
@@ -19,12 +20,14 @@ def sync_open_orders() -> None:
     """Polling stays the truth; streams only speed it up."""
     for account in accounts_at_work():
         sync_account(account)
+    duties.done("open_orders", utc_now())
 
 
 @shared_task(name="orders.tasks.note_day_starts")
 def note_day_starts() -> None:
     """Soon after a trading day began, so that its losses count from there."""
     day_starts.note_day_starts(now=utc_now())
+    duties.done("day_starts", utc_now())
 
 
 @shared_task(name="orders.tasks.canary")

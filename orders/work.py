@@ -21,6 +21,7 @@ from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.deciding import decide_item
 from orders.facts import open_symbols
+from orders.holding import HELD_KINDS, hold_waiting
 from orders.lanes import (
     Claim,
     LostLane,
@@ -34,6 +35,7 @@ from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
 from orders.protecting import cancel_children, has_children, protect_position
+from orders.reconciling import ensure_reconciled
 from orders.recording import makes_way, record_event
 from orders.sending import (
     Desk,
@@ -52,6 +54,7 @@ from tradehub.core.intent import Intent
 from tradehub.core.words import OrderRole, OrderStatus, OrderType
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
 
 log = structlog.get_logger(__name__)
 
@@ -89,16 +92,24 @@ def drain_due_lanes(*, clock: Callable[[], datetime] = utc_now) -> int:
     return sum(drain_lane(account_id, clock=clock) for account_id in lanes_with_work(now=clock()))
 
 
+_ACCOUNT = Prepared(lambda pk: BrokerAccount.objects.filter(pk=pk), texts=["pk"])
+_DECISION = Prepared(lambda item: Decision.objects.filter(item_id=item), numbers=["item"])
+
+
 def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
-    account = BrokerAccount.objects.get(pk=claim.account_id)
+    (account,) = _ACCOUNT.all(pk=claim.account_id)
     desk = _desk(claim, account, clock)
     done = 0
+    trades = ensure_reconciled(claim, account, desk.broker, clock=clock)
     try:
         settle_unconfirmed(desk)
     except NotYet as wait:
         _postpone_lane(desk, wait)
         return done
     while (item := next_item(account.pk, now=clock())) is not None:
+        if not trades and item.kind in HELD_KINDS:
+            hold_waiting(claim, clock=clock)
+            continue
         if not _do(desk, account, item):
             break
         done += 1
@@ -132,8 +143,8 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 
 def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
-    if Decision.objects.filter(item=item).exists():
-        decision = Decision.objects.get(item=item)
+    decision = _DECISION.first(item=item.pk)
+    if decision is not None:
         own = Order.objects.filter(decision=decision, parent__isnull=True)
         orders = list(own.order_by("id"))
     else:

@@ -14,6 +14,7 @@ from risk.sizing import SizingRules
 from risk.types import Direction, Limits, SizeLimits, SizingMethod, strictest
 from tradehub.core.errors import NotFound
 from tradehub.core.words import Scope, TradingStateName
+from tradehub.lib.prepared import Prepared
 
 __all__ = [
     "StatesNow",
@@ -56,7 +57,7 @@ def states_for(
     *, owner_id: int | str, account_id: str | None = None, strategy_id: str | None = None
 ) -> StatesNow:
     """Everything that applies to one user's account and strategy, in one query."""
-    rows = _states_at(owner_id, [account_id or ""], [strategy_id or ""])
+    rows = _STATES.all(owner=str(owner_id), account=account_id or "", strategy=strategy_id or "")
     order = list(Scope)
     found = sorted(rows, key=lambda row: order.index(Scope(row.scope)))
     return StatesNow(
@@ -130,3 +131,9 @@ def _states_at(
         | Q(scope=Scope.ACCOUNT.value, scope_id__in=account_ids)
         | Q(scope=Scope.STRATEGY.value, scope_id__in=strategy_ids)
     )
+
+
+_STATES = Prepared(
+    lambda owner, account, strategy: _states_at(owner, [account], [strategy]),
+    texts=["owner", "account", "strategy"],
+)

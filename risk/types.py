@@ -138,7 +138,11 @@ class EntryPlan:
     min_notional: Decimal = ZERO
     """The venue's own least order value."""
     signal_at: datetime | None = None
-    """When the alert was sent, or received where it does not say; None for what is no alert."""
+    """What the alert's age is counted from; None for what is no alert."""
+    sent_at: datetime | None = None
+    """When the alert says that it was sent."""
+    newer_at: datetime | None = None
+    """The sending time of a newer alert of the strategy and symbol that was decided before it."""
     max_age_seconds: Decimal | None = None
     """The alert's own limit on its age."""
     delayed: bool = False

@@ -44,6 +44,8 @@ class Arrival:
     """The key is the body's and is held for the window only."""
     fingerprint: str = ""
     outcome: ArrivalOutcome = ArrivalOutcome.NOT_STORED
+    given_up: bool = False
+    """Its sender was told that it is not stored, so it must not be."""
     stored_id: str = ""
     """The signal that holds the claim: this one, or the first copy."""
     done: Callable[[], None] = field(default=lambda: None, repr=False)

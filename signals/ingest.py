@@ -124,12 +124,22 @@ def _answer(arrival: Arrival) -> None:
 writer = Writer()
 
 
+class GivenUp(Exception):
+    """While the transaction waited, the sender of one of its alerts was told "not stored"."""
+
+
 def store_batch(batch: Sequence[Arrival]) -> None:
-    """Store all in one transaction; if a row spoils it, each in its own. Sets their outcomes."""
+    """Store all in one transaction; if a row spoils it, each in its own. Sets their outcomes.
+
+    What was given up meanwhile is left out, down to the moment before the commit."""
+    batch = [each for each in batch if not each.given_up]
     if not batch:
         return
     try:
         _commit(batch)
+    except GivenUp:
+        _fail([each for each in batch if each.given_up])
+        store_batch(batch)
     except (OperationalError, InterfaceError) as error:
         # The database is away: one by one would only make everybody wait longer.
         log.error("ingest_failed", error=type(error).__name__, alerts=len(batch))
@@ -154,6 +164,9 @@ def store_throttled(counts: Mapping[str, int]) -> None:
 
 def _one_by_one(batch: Sequence[Arrival]) -> None:
     for arrival in batch:
+        if arrival.given_up:
+            _fail([arrival])
+            continue
         try:
             _commit([arrival])
         except Exception as error:  # as above: it fails alone
@@ -197,6 +210,8 @@ def _write(batch: Sequence[Arrival]) -> None:
         [each.stored_id for each in current if each.outcome is ArrivalOutcome.DUPLICATE]
     )
     _mark_used(current, now)
+    if any(each.given_up for each in batch):
+        raise GivenUp
 
 
 def _settle_invalid(invalid: Sequence[Arrival]) -> None:

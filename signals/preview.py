@@ -76,7 +76,7 @@ def _rule(
                 observe_prices(broker, prices, now)
                 market = _market(broker, account, terms, intents)
             item = LaneItem(account=account, created_at=now)
-            facts = read_facts(item, account, terms, market, now=now)
+            facts = read_facts(item, account, terms, effective, market, now=now)
             found.append(rule(effective, terms, facts, market))
             raise _Undo
     except _Undo:

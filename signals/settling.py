@@ -6,13 +6,15 @@ every event of every order, so the usual answer, "not yet", costs one query.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from orders.lifecycle import UNSETTLED
 from orders.models import Decision, LaneItem, Order, Position
 from signals.models import Signal
 from tradehub.core.words import OrderRole, Outcome, SignalStatus
 from tradehub.lib import live
+from tradehub.lib.prepared import Prepared
 
 OPEN = (SignalStatus.RECEIVED.value, SignalStatus.HELD.value)
 _TOO_LATE = {"SIGNAL_STALE", "SIGNAL_OUT_OF_ORDER"}
@@ -21,8 +23,7 @@ _FINAL_VERSION = 3
 
 
 def settle_signal(signal_id: str) -> None:
-    items = LaneItem.objects.filter(signal_id=signal_id, kind=LaneItem.Kind.DECIDE.value)
-    rows = list(items.values_list("status", "signal__status", "signal__owner_id"))
+    rows = _ITEMS.rows(signal=signal_id)
     if not rows or rows[0][1] not in OPEN:
         return
     status = _status(signal_id, {row[0] for row in rows})
@@ -39,7 +40,7 @@ def _status(signal_id: str, items: set[str]) -> SignalStatus | None:
         return SignalStatus.HELD
     if LaneItem.Status.QUEUED.value in items:
         return None
-    orders = list(Order.objects.filter(signal_id=signal_id).values_list(*_COLUMNS, named=True))
+    orders = [_Row(*row) for row in _ORDERS.rows(signal=signal_id)]
     if _is_under_way(orders):
         return None
     if LaneItem.Status.PARKED.value in items:
@@ -56,20 +57,33 @@ def _came_too_late(outcome: str, reasons: list[dict[str, Any]]) -> bool:
     return outcome == Outcome.DENIED and any(each["code"] in _TOO_LATE for each in reasons)
 
 
-_COLUMNS = (
-    "pk",
-    "status",
-    "parent_id",
-    "role",
-    "protection",
-    "filled_quantity",
-    "account_id",
-    "strategy_id",
-    "symbol",
+class _Row(NamedTuple):
+    """Of an order, what settling asks."""
+
+    pk: str
+    status: str
+    parent_id: str | None
+    role: str
+    protection: dict[str, Any] | None
+    filled_quantity: Decimal
+    account_id: str
+    strategy_id: str | None
+    symbol: str
+
+
+_ORDERS = Prepared(
+    lambda signal: Order.objects.filter(signal_id=signal).values_list(*_Row._fields),
+    texts=["signal"],
+)
+_ITEMS = Prepared(
+    lambda signal: LaneItem.objects.filter(
+        signal_id=signal, kind=LaneItem.Kind.DECIDE.value
+    ).values_list("status", "signal__status", "signal__owner_id"),
+    texts=["signal"],
 )
 
 
-def _is_under_way(orders: Sequence[Any]) -> bool:
+def _is_under_way(orders: Sequence[_Row]) -> bool:
     """One is queued, sending or unconfirmed, or its protection is still to be placed."""
     if any(each.status in UNSETTLED for each in orders):
         return True
@@ -85,7 +99,7 @@ def _is_under_way(orders: Sequence[Any]) -> bool:
     return bool(bare) and _protection_is_queued(bare)
 
 
-def _protection_is_queued(entries: Sequence[Any]) -> bool:
+def _protection_is_queued(entries: Sequence[_Row]) -> bool:
     first = entries[0]
     positions = Position.objects.filter(
         account_id__in=[each.account_id for each in entries],

@@ -40,6 +40,9 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+ANSWER_SECONDS = 2.5
+"""Senders hang up after 3 s. What is not stored by then never will be: the answer is a 503."""
+
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 
@@ -62,6 +65,8 @@ class Request:
     received_at: datetime
     """When the last byte was here."""
     began: float
+    deadline: float
+    """Of the event loop's clock: when the answer is due."""
 
 
 class Refused(Exception):
@@ -141,6 +146,7 @@ async def _read(scope: Scope, receive: Receive, request_id: str, began: float) -
         body=body,
         received_at=utc_now(),
         began=began,
+        deadline=asyncio.get_running_loop().time() + ANSWER_SECONDS,
     )
 
 
@@ -182,11 +188,15 @@ async def _answer(
             now=request.received_at,
         )
         arrival = _arrival(request, route, admission, content_type)
-        await _store(arrival)
+        await _store(arrival, request.deadline)
         if arrival.outcome is not ArrivalOutcome.REROUTED:
             return await _result(request, route, arrival, admission)
         route = await _route(token, request)
-    raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
+    raise _not_stored()
+
+
+def _not_stored() -> Refused:
+    return Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
 
 
 def _token_of_body(parsed: ParsedAlert | ParseProblem) -> str:
@@ -218,7 +228,7 @@ async def _route(token: str, request: Request) -> Route:
     route = routes.cached(digest)
     if route is not None and admits(route):
         return route
-    route = await _in_reader(lambda: routes.look_up(digest, admits))
+    route = await _in_reader(lambda: routes.look_up(digest, admits), request.deadline)
     if route is None:
         raise Refused("NOT_FOUND", status=404)
     return route
@@ -232,16 +242,17 @@ def _throttle_or_refuse(route: Route) -> None:
         raise Refused("RATE_LIMITED", status=429, headers=((b"retry-after", str(wait).encode()),))
 
 
-async def _in_reader(look: Callable[[], Route | None]) -> Route | None:
+async def _in_reader(look: Callable[[], Route | None], deadline: float) -> Route | None:
     def read() -> Route | None:
         close_old_connections()
         return look()
 
     try:
-        return await asyncio.get_running_loop().run_in_executor(_reader, read)
-    except DatabaseError as error:
+        async with asyncio.timeout_at(deadline):
+            return await asyncio.get_running_loop().run_in_executor(_reader, read)
+    except (DatabaseError, TimeoutError) as error:
         log.error("route_lookup_failed", error=type(error).__name__)
-        raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),)) from error
+        raise _not_stored() from error
 
 
 def _arrival(request: Request, route: Route, admission: Admission, content_type: str) -> Arrival:
@@ -262,8 +273,9 @@ def _arrival(request: Request, route: Route, admission: Admission, content_type:
     )
 
 
-async def _store(arrival: Arrival) -> None:
-    """Wait for the commit. A client that hangs up cancels the wait, not the commit."""
+async def _store(arrival: Arrival, deadline: float) -> None:
+    """Wait for the commit. A client that hangs up cancels the wait, not the commit; one that is
+    told "not stored" cancels both."""
     loop = asyncio.get_running_loop()
     stored = loop.create_future()
 
@@ -276,8 +288,14 @@ async def _store(arrival: Arrival) -> None:
 
     arrival.done = done
     if not writer.put(arrival):
-        raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
-    await stored
+        raise _not_stored()
+    try:
+        async with asyncio.timeout_at(deadline):
+            await stored
+    except TimeoutError as error:
+        arrival.given_up = True
+        log.error("ingest_too_slow", signal=arrival.id)
+        raise _not_stored() from error
 
 
 async def _result(
@@ -285,7 +303,7 @@ async def _result(
 ) -> tuple[int, bytes, bytes, tuple[tuple[bytes, bytes], ...]]:
     outcome = arrival.outcome
     if outcome is ArrivalOutcome.NOT_STORED:
-        raise Refused("NOT_STORED", status=503, headers=((b"retry-after", b"5"),))
+        raise _not_stored()
     if outcome is ArrivalOutcome.CONFLICT:
         assert arrival.error is not None
         raise Refused("IDEMPOTENCY_CONFLICT", status=409, detail=arrival.error["detail"])

@@ -54,6 +54,8 @@ class Postgres:
         # Not where TMPDIR says: the other user must reach it, and its socket's path be short.
         self.folder = Path(tempfile.mkdtemp(prefix="tradehub-pg-", dir="/tmp"))
         self.data = self.folder / "data"
+        self.port = free_port()
+        self.address = f"postgresql://tradehub@127.0.0.1:{self.port}/postgres"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
@@ -64,7 +66,11 @@ class Postgres:
             "initdb", "-D", str(self.data), "-U", "tradehub", "-A", "trust",
             "-E", "UTF8", "--no-locale", "--no-sync",
         )  # fmt: skip
-        port = free_port()
+        self.launch()
+        return self.address
+
+    def launch(self) -> None:
+        """Run it on the data that it has; returns when it answers."""
         options = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.folder),
@@ -74,19 +80,22 @@ class Postgres:
             "max_connections": "200",
         }
         switches = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self.process = subprocess.Popen(
-            [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(port), *switches],
-            user=self.user,
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("wb"),
-            env=_plain_environment(),
-        )
+        program = str(self.binaries / "postgres")
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [program, "-D", str(self.data), "-p", str(self.port), *switches],
+                user=self.user,
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=_plain_environment(),
+            )
         import psycopg
 
-        address = f"postgresql://tradehub@127.0.0.1:{port}/postgres"
-        wait_for(lambda: psycopg.connect(address).close(), psycopg.OperationalError, "PostgreSQL")
-        return address
+        def connect() -> None:
+            psycopg.connect(self.address).close()
+
+        wait_for(connect, psycopg.OperationalError, "PostgreSQL")
 
     def stop(self) -> None:
         if self.process is not None:

@@ -13,8 +13,19 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
-from celery.signals import beat_init, celeryd_init, setup_logging, worker_init, worker_shutdown
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_shutdown,
+)
 from django.conf import settings
+from django.db import close_old_connections
+
+from tradehub.own_canary import OwnCanary
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
 
@@ -28,6 +39,8 @@ _is_beat = "beat" in sys.argv[1:] and "celery" in sys.argv[0]
 
 app = Celery("tradehub", fixups=[] if _is_beat else None)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery would close a thread's connection around every task; below, Django's own rule is asked.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 if not _is_beat:
     app.autodiscover_tasks()
 
@@ -44,15 +57,28 @@ def log_like_the_others(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
 
 
+@task_prerun.connect
+@task_postrun.connect
+def drop_broken_connections(**_: Any) -> None:
+    close_old_connections()
+
+
 @worker_init.connect
 def look_at_the_lanes(sender: Any = None, **_: Any) -> None:
     """Before Celery has found its broker: orders must not wait for Redis."""
+    from orders.reconciler import Reconciler
     from orders.sweeper import Sweeper
 
+    sender.reconciler = Reconciler()
+    sender.reconciler.start()
     sender.sweeper = Sweeper()
     sender.sweeper.start()
+    sender.own_canary = OwnCanary(app)
+    sender.own_canary.start()
 
 
 @worker_shutdown.connect
 def stop_looking(sender: Any = None, **_: Any) -> None:
+    sender.own_canary.stop()
     sender.sweeper.stop()
+    sender.reconciler.stop()

@@ -21,7 +21,7 @@ from redis import RedisError
 from signals.ingest import writer
 from signals.models import RouteVersion
 from tradehub.assets import missing_assets
-from tradehub.lib import heartbeat
+from tradehub.lib import duties, heartbeat
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import write_transaction
 
@@ -111,7 +111,14 @@ def look_at_redis() -> Sequence[Check]:
         Check("redis", True, f"answered in {_milliseconds(began)} ms"),
         _sign_of_life("beat", heard.beat, now),
         *(_sign_of_life(f"worker_{queue}", heard.canaries[queue], now) for queue in _QUEUES),
+        _duties(),
     ]
+
+
+def _duties() -> Check:
+    late = _watch.look(utc_now())
+    named = ", ".join(f"{duty} {seconds:.0f} s" for duty, seconds in late.items())
+    return Check("duties", not late, f"late: {named}" if late else "on time")
 
 
 def _sign_of_life(name: str, at: float | None, now: float) -> Check:
@@ -122,7 +129,8 @@ def _sign_of_life(name: str, at: float | None, now: float) -> Check:
 
 
 _QUEUES = heartbeat.QUEUES
-_REDIS = ["redis", "beat", *(f"worker_{queue}" for queue in _QUEUES)]
+_REDIS = ["redis", "beat", *(f"worker_{queue}" for queue in _QUEUES), "duties"]
+_watch = duties.Watch(utc_now())
 _database = Probe(["database"], look_at_database)
 _redis = Probe(_REDIS, look_at_redis)
 

@@ -5,7 +5,8 @@ A database or Redis that fails leaves its figures out, and says so, rather than 
 """
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -16,7 +17,7 @@ from django.db import Error, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis import RedisError
@@ -24,7 +25,7 @@ from redis import RedisError
 from accounts.requests import ip_of
 from signals.ingest import writer
 from tradehub.figures import work_now
-from tradehub.lib import heartbeat, metrics
+from tradehub.lib import duties, heartbeat, metrics
 from tradehub.lib.clock import utc_now
 from tradehub.lib.version import VERSION
 
@@ -36,9 +37,7 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
         raise Http404
     registry = CollectorRegistry()
     registry.register(Now(utc_now()))
-    return HttpResponse(
-        metrics.counted() + generate_latest(registry), content_type=CONTENT_TYPE_LATEST
-    )
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_read(request: HttpRequest) -> bool:
@@ -65,7 +64,10 @@ class Now(Collector):
     def __init__(self, now: datetime) -> None:
         self.now = now
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
+        counted = metrics.families()
+        yield from (each for each in counted if each.name != metrics.LAST_SUCCESS)
+        yield from self._duties(counted)
         yield _gauge(
             "build_info",
             "What runs.",
@@ -96,6 +98,24 @@ class Now(Collector):
             "Open positions that asked for protection and have none.",
             work.unprotected,
         )
+
+    def _duties(self, counted: Iterable[Metric]) -> Iterator[Metric]:
+        """What this machine's processes counted, which needs no Redis, and what those of all
+        machines told there: the later."""
+        last = {
+            sample.labels["duty"]: sample.value
+            for family in counted
+            if family.name == metrics.LAST_SUCCESS
+            for sample in family.samples
+        }
+        with suppress(RedisError):
+            for duty, at in duties.last_successes().items():
+                if at is not None:
+                    last[duty] = max(at, last.get(duty, at))
+        found = GaugeMetricFamily(metrics.LAST_SUCCESS, metrics.LAST_SUCCESS_TEXT, labels=["duty"])
+        for duty, at in sorted(last.items()):
+            found.add_metric([duty], at)
+        yield found
 
     def _signs_of_life(self) -> Iterator[GaugeMetricFamily]:
         try:

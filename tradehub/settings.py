@@ -69,7 +69,10 @@ DATABASES = {
         "DATABASE_URL", default=f"sqlite:///{TRADEHUB_HOME / 'tradehub.sqlite3'}", base=BASE_DIR
     )
 }
+_worker = env.text("TRADEHUB_ROLE") == "worker"
 if str(DATABASES["default"]["ENGINE"]).endswith("sqlite3"):
+    # A worker's threads stay, and so may their connections; a web request's thread ends with it.
+    DATABASES["default"]["CONN_MAX_AGE"] = None if _worker else 0
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 8,
@@ -77,13 +80,24 @@ if str(DATABASES["default"]["ENGINE"]).endswith("sqlite3"):
     }
 else:
     # Under ASGI every request has a thread of its own, so a pool is what keeps connections.
-    _size = env.whole("DATABASE_POOL_SIZE", default=8, least=1, most=200)
+    # A worker's threads each need one while they wait for a venue: no lane may starve another.
+    _default = env.whole("WORKER_THREADS", default=8, least=2, most=200) + 6 if _worker else 8
+    _size = env.whole("DATABASE_POOL_SIZE", default=_default, least=1, most=206)
     _given = DATABASES["default"].get("OPTIONS")
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 2,
+        # A server that vanished without a word is noticed in 10 s, not in two hours.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        # The locks of a process that is stopped amid a transaction are let go of.
+        "options": f"-c lock_timeout={'20s' if _worker else '2s'}"
+        " -c idle_in_transaction_session_timeout=15s",
         **(_given if isinstance(_given, dict) else {}),
-        "pool": {"min_size": 1, "max_size": _size, "timeout": 2},
+        # Its own pauses between attempts would double for minutes after the server is back.
+        "pool": {"min_size": 1, "max_size": _size, "timeout": 2, "reconnect_timeout": 1},
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -330,6 +344,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LOGGING = logging_config(LOG_LEVEL)
 configure_structlog()
+
+# --- Venues: who speaks for each kind of account, as "module:factory", imported when one needs it
+
+BROKER_ADAPTERS = {"paper": "brokers.paper.adapter:open_paper"}
 
 # --- Venues: other addresses than the vendors' own, for testnets, proxies and tests
 

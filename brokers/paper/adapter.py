@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from brokers.errors import OrderRejected, OutcomeUnknown, Unsupported
+from brokers.models import BrokerAccount
 from brokers.options import read_paper_options
 from brokers.paper import storage, venue
 from brokers.paper.ledger import NoPrice, buying_power, equity
@@ -39,6 +40,11 @@ PAIR_STEP = Decimal("0.00000001")
 FRACTION_STEP = Decimal("0.000001")
 TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 MAX_ID_LENGTH = 64
+
+
+def open_paper(account: BrokerAccount, now: Callable[[], datetime]) -> "PaperBroker":
+    """Named by the setting BROKER_ADAPTERS."""
+    return PaperBroker(account.pk, account.options, now)
 
 
 class PaperBroker:
@@ -114,7 +120,7 @@ class PaperBroker:
         if price <= 0 or not known_symbol(symbol):
             return
         known = partial(record_price, self._account_id, symbol, price, at, self._now())
-        if in_write_transaction(known) and storage.working_rows(self._account_id).exists():
+        if in_write_transaction(known):
             self._advance()
 
     def submit(self, request: OrderRequest) -> OrderReport:
@@ -159,6 +165,11 @@ class PaperBroker:
     def open_orders(self) -> list[OrderReport]:
         self._advance()
         rows = storage.working_rows(self._account_id).prefetch_related("fills").order_by("id")
+        return [storage.report_of(row, row.fills.all(), self._options.currency) for row in rows]
+
+    def closed_orders(self, since: datetime) -> list[OrderReport]:
+        self._advance()
+        rows = storage.ended_rows(self._account_id, since).prefetch_related("fills").order_by("id")
         return [storage.report_of(row, row.fills.all(), self._options.currency) for row in rows]
 
     def fills(self, since: datetime) -> list[FillReport]:

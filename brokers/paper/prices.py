@@ -5,15 +5,17 @@ The only reader and writer of PaperPrice. A symbol without a price has none: wit
 spread.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import zip_longest
 
 from brokers.options import PaperOptions
 from brokers.paper.models import PaperOrder, PaperPrice
 from brokers.paper.synthetic import price_at
 from brokers.types import Quote
 from tradehub.core.symbols import BadSymbol, parse_symbol
+from tradehub.lib.prepared import Prepared
 
 SYNTHETIC = "synthetic"
 FIRST_SYNTHETIC_PRICE = Decimal(100)
@@ -33,14 +35,27 @@ def quotes_of(
     account_id: str, symbols: Collection[str], options: PaperOptions, now: datetime
 ) -> dict[str, Quote]:
     """The quotes that are known; a synthetic account knows one for every symbol it is asked."""
-    rows = {
-        row.symbol: row
-        for row in PaperPrice.objects.filter(account_id=account_id, symbol__in=symbols)
-    }
+    rows = {row.symbol: row for row in _rows(account_id, sorted(symbols))}
     if options.price_source == SYNTHETIC:
         for symbol in set(symbols) - rows.keys():
             rows[symbol] = _begin(account_id, symbol, FIRST_SYNTHETIC_PRICE, now, named=False)
     return {symbol: _quote(row, options, now) for symbol, row in rows.items()}
+
+
+_AT_ONCE = 8
+_SLOTS = [f"symbol{number}" for number in range(_AT_ONCE)]
+_PRICES = Prepared(
+    lambda account, **slots: PaperPrice.objects.filter(
+        account_id=account, symbol__in=list(slots.values())
+    ),
+    texts=["account", *_SLOTS],
+)
+
+
+def _rows(account_id: str, symbols: Sequence[str]) -> Iterator[PaperPrice]:
+    for start in range(0, len(symbols), _AT_ONCE):
+        some = dict(zip_longest(_SLOTS, symbols[start : start + _AT_ONCE], fillvalue=""))
+        yield from _PRICES.all(account=account_id, **some)
 
 
 def record_price(account_id: str, symbol: str, price: Decimal, at: datetime, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from brokers.types import FillReport, OrderReport, OrderRequest, ReportStatus
 from tradehub.core.intent import Trail
 from tradehub.core.money import ZERO, plain, plain_or_none
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
+from tradehub.lib.prepared import Prepared
 
 _WORKING = [status.value for status in WORKING]
 
@@ -41,20 +42,37 @@ def take_turn(account_id: str, options: PaperOptions) -> None:
 
 def read_state(account_id: str, options: PaperOptions) -> State:
     """The book and the working orders, oldest first."""
-    ledger = PaperLedger.objects.filter(account_id=account_id).first()
+    ledger = _LEDGER.first(account=account_id)
     book = Book(options.starting_cash) if ledger is None else _book(ledger)
-    rows = working_rows(account_id).order_by("id")
+    rows = _WORKING_ROWS.all(account=account_id)
     return State(book, tuple(order_of(row) for row in rows))
+
+
+_LEDGER = Prepared(
+    lambda account: PaperLedger.objects.filter(account_id=account), texts=["account"]
+)
+_WORKING_ROWS = Prepared(lambda account: working_rows(account).order_by("id"), texts=["account"])
 
 
 def working_rows(account_id: str) -> QuerySet[PaperOrder]:
     return PaperOrder.objects.filter(account_id=account_id, status__in=_WORKING)
 
 
+def ended_rows(account_id: str, since: datetime) -> QuerySet[PaperOrder]:
+    changed = PaperOrder.objects.filter(account_id=account_id, updated_at__gte=since)
+    return changed.exclude(status__in=_WORKING)
+
+
+_KNOWN = Prepared(
+    lambda account, client_id: PaperOrder.objects.filter(
+        account_id=account, client_order_id=client_id
+    ).values_list("pk"),
+    texts=["account", "client_id"],
+)
+
+
 def is_known(account_id: str, client_order_id: str) -> bool:
-    return PaperOrder.objects.filter(
-        account_id=account_id, client_order_id=client_order_id
-    ).exists()
+    return bool(_KNOWN.rows(account=account_id, client_id=client_order_id))
 
 
 def write_state(

@@ -7,6 +7,7 @@ for some hundred units. `move` sets the market's price.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -62,11 +63,14 @@ class BrokerContract:
         assert subject.broker.fills(report.fills[0].at) == list(report.fills)
         assert subject.held() == 3
         assert subject.broker.open_orders() == []
+        assert subject.broker.closed_orders(report.at) == [report]
+        assert subject.broker.closed_orders(report.at + timedelta(seconds=1)) == []
 
     def test_a_limit_rests_until_it_is_touched(self, subject: Subject) -> None:
         report = subject.place("buy", "1", "limit", limit_price=Decimal(90))
         assert report.status is ReportStatus.OPEN
         assert subject.broker.open_orders() == [report]
+        assert subject.broker.closed_orders(report.at) == []
         subject.move("89")
         filled = subject.now(report)
         assert filled.status is ReportStatus.FILLED

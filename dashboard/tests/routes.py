@@ -47,6 +47,8 @@ ACTIONS = {
     "webhook-revoke": "token",
     "unsubscribe": "subscription",
     "broker-account-check": "account",
+    "broker-account-sync": "account",
+    "broker-account-adopt": "account",
     "broker-account-disable": "account",
     "broker-account-enable": "account",
     "broker-account-delete": "account",

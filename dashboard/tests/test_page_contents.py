@@ -1,6 +1,7 @@
 """What pages say, and what their forms and buttons do."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.test import Client
@@ -9,6 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from dashboard.tests.builders import SECRET, World, make_invalid_signal, make_world
 from dashboard.tests.routes import text_of, url_of
+from orders.models import Drift, Position, Reconciliation
 
 
 def test_the_decision_page_masks_secrets_and_tells_the_story(
@@ -295,3 +297,44 @@ def test_another_users_account_can_not_be_added(
     }
     assert as_alice.post(url_of("subscribe", world), fields).status_code == 200
     assert not world.strategy.subscriptions.exists()
+
+
+def test_a_difference_from_the_venue_is_told_in_numbers_and_can_be_taken_over(
+    as_alice: Client, world: World, now: datetime
+) -> None:
+    drift = Drift.objects.create(
+        account=world.account,
+        symbol="AAPL",
+        ours=world.position.quantity,
+        theirs=Decimal("12.5"),
+        average_price=Decimal(90),
+        seen_at=now,
+        confirmed_at=now,
+    )
+    assert "AAPL differs from the venue" in text_of(as_alice.get(reverse("dashboard:orders")))
+    page = reverse("dashboard:broker-account", args=[world.account.pk])
+    assert "the venue holds 12.5" in text_of(as_alice.get(page))
+    adopt = reverse("dashboard:broker-account-adopt", args=[world.account.pk])
+    assert "AAPL is now what the venue holds" in text_of(
+        as_alice.post(adopt, {"symbol": "AAPL"}, follow=True)
+    )
+    drift.refresh_from_db()
+    assert drift.healed_at is not None
+    held = Position.objects.filter(account=world.account, symbol="AAPL", is_open=True)
+    assert sum(held.values_list("quantity", flat=True), Decimal(0)) == Decimal("12.5")
+    again = as_alice.post(adopt, {"symbol": "AAPL"}, follow=True)
+    assert "nothing to take over" in text_of(again)
+
+
+def test_an_account_that_waits_for_its_venue_says_so(
+    as_alice: Client, world: World, now: datetime
+) -> None:
+    Reconciliation.objects.create(
+        account=world.account, due_at=now, required_at=now, error="OUTCOME_UNKNOWN"
+    )
+    text = text_of(as_alice.get(reverse("dashboard:orders")))
+    assert "compared with its venue" in text
+    page = reverse("dashboard:broker-account", args=[world.account.pk])
+    assert "trades only once" in text_of(as_alice.get(page))
+    sync = reverse("dashboard:broker-account-sync", args=[world.account.pk])
+    assert "was compared with its venue" in text_of(as_alice.post(sync, follow=True))

@@ -14,6 +14,7 @@ from dashboard.tests.builders import (
     make_invalid_signal,
     make_signal,
 )
+from orders.models import Drift, Reconciliation
 from orders.selectors import AccountSummary, account_summaries
 from tradehub.core.words import Outcome
 
@@ -105,3 +106,24 @@ def test_the_overview_counts_refusals_once(world: World, now: datetime) -> None:
 def test_the_shell_of_another_user_is_empty(world: World, bob: User) -> None:
     shell = selectors.shell_for(bob)
     assert (shell.total, shell.stops, shell.unprotected) == (0, [], [])
+
+
+def test_what_differs_from_the_venue_is_in_its_owner_s_shell_alone(
+    world: World, bob: User, now: datetime
+) -> None:
+    drift = Drift.objects.create(
+        account=world.account, symbol="AAPL", ours=Decimal(1), theirs=Decimal(2), seen_at=now
+    )
+    waits = Reconciliation.objects.create(account=world.account, due_at=now, required_at=now)
+    shell = selectors.shell_for(world.owner)
+    assert (shell.drifts, shell.unreconciled) == ([], [])
+    Drift.objects.update(confirmed_at=now)
+    Reconciliation.objects.update(error="OUTCOME_UNKNOWN")
+    shell = selectors.shell_for(world.owner)
+    assert (shell.drifts, shell.unreconciled) == ([drift], [waits])
+    assert selectors.shell_for(bob).drifts == []
+    assert selectors.shell_for(bob).unreconciled == []
+    Drift.objects.update(healed_at=now)
+    Reconciliation.objects.update(required_at=None)
+    shell = selectors.shell_for(world.owner)
+    assert (shell.drifts, shell.unreconciled) == ([], [])

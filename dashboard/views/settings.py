@@ -16,10 +16,13 @@ from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
 from dashboard.views.base import act, signed_in, submit, user_of
-from orders.selectors import account_summary
+from orders.drifts import adopt_drifts
+from orders.reconciling import reconcile_now
+from orders.selectors import account_summary, reconciliation_of
 from risk import services as risk_services
 from risk.models import RiskProfile
 from risk.selectors import risk_profile_for
+from tradehub.core.errors import NotFound
 from tradehub.core.words import BrokerKind, Environment, Scope
 from tradehub.lib.clock import utc_now
 
@@ -71,6 +74,7 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "positions": selectors.positions_for(user, account=account),
         "subscriptions": selectors.subscriptions_on(account),
         "state": selectors.states_for(user, Scope.ACCOUNT, [account.pk]).get(account.pk),
+        "reconciliation": reconciliation_of(account),
     }
     return render(request, "dashboard/account.html", context)
 
@@ -80,6 +84,8 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
 def account_edit(request: HttpRequest, account_id: str) -> HttpResponse:
     user = user_of(request)
     account = account_for(user, account_id)
+    if account.kind != BrokerKind.PAPER:
+        raise NotFound  # this form knows paper's options only
     form = PaperAccountForm(request.POST or None, initial=_account_values(account))
     for name in form.fixed_once_open:
         form.fields[name].disabled = True
@@ -114,6 +120,37 @@ def account_check(request: HttpRequest, account_id: str) -> HttpResponse:
     account = account_for(user_of(request), account_id)
     context = {"account": account, "lines": examine(account), "checked_at": utc_now()}
     return render(request, "dashboard/account_check.html", context)
+
+
+@signed_in
+@require_POST
+def account_sync(request: HttpRequest, account_id: str) -> HttpResponse:
+    """Compare with the venue now."""
+    account = account_for(user_of(request), account_id)
+    found = reconcile_now(account)
+    if found.complete:
+        notices.success(request, f"{account.label} was compared with its venue.")
+    else:
+        text = f"{account.label} could not be compared with its venue. ({found.error})"
+        notices.error(request, text)
+    return redirect("dashboard:broker-account", account_id)
+
+
+@signed_in
+@require_POST
+def account_adopt(request: HttpRequest, account_id: str) -> HttpResponse:
+    """Take over what the venue holds of one symbol."""
+    user = user_of(request)
+    account = account_for(user, account_id)
+    symbol = request.POST.get("symbol", "")
+    return act(
+        request,
+        lambda: adopt_drifts(
+            account=account, symbols=[symbol], actor=user, now=utc_now(), ip=ip_of(request)
+        ),
+        done=f"The position in {symbol} is now what the venue holds. Entries pass again.",
+        to=reverse("dashboard:broker-account", args=[account_id]),
+    )
 
 
 @signed_in

@@ -8,11 +8,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import create_api_key
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, PaperLedger
 from orders import api
-from orders.models import LaneItem, Order
+from orders.models import Drift, LaneItem, Order, Position
 from orders.work import drain_lane
 from signals.models import Strategy
+from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import deliver, make_account, make_profile, make_strategy, make_token
 
 pytestmark = pytest.mark.django_db
@@ -432,3 +433,25 @@ def test_status_shows_what_waits(
     queue = client.get(f"{API}/status/").json()["queue"]
     assert queue["waiting"] == 1
     assert queue["lag_seconds"] >= 0
+
+
+def test_sync_compares_with_the_venue_and_takes_its_number_over_when_asked(
+    client: APIClient, bought: Strategy, account: BrokerAccount
+) -> None:
+    sync, summary = (f"{API}/broker-accounts/{account.pk}/{name}/" for name in ("sync", "summary"))
+    told = client.post(sync).json()["summary"]["reconciliation"]
+    assert (told["reconciled"], told["error"], told["drifts"]) == (True, None, [])
+    ledger = PaperLedger.objects.get(account=account)
+    ledger.positions["AAPL"]["quantity"] = "3"
+    ledger.save(update_fields=["positions"])
+    client.post(sync)
+    assert client.post(sync, {"adopt": ["AAPL"]}, format="json").status_code == 409
+    Drift.objects.update(seen_at=utc_now() - timedelta(seconds=9))
+    Position.objects.update(updated_at=utc_now() - timedelta(seconds=10))
+    client.post(sync)
+    (drift,) = client.get(summary).json()["reconciliation"]["drifts"]
+    assert (drift["symbol"], drift["theirs"], drift["confirmed"]) == ("AAPL", "3", True)
+    adopted = client.post(sync, {"adopt": ["AAPL"]}, format="json").json()
+    assert adopted["summary"]["reconciliation"]["drifts"] == []
+    assert [each["quantity"] for each in adopted["summary"]["positions"]] == ["3"]
+    assert client.post(sync, {"adopt": "AAPL"}, format="json").status_code == 422

@@ -9,7 +9,7 @@ here (in the order of the public contract) and in `tradehub.core.reasons`.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from risk.rules import account, permission, price, protection, size
+from risk.rules import account, permission, price, protection, size, timing
 from risk.types import Check, EntryPlan, Limits, Snapshot, Terms
 
 Rule = Callable[[EntryPlan, Snapshot, Limits, Terms], Check | None]
@@ -23,7 +23,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "DIRECTION_NOT_ALLOWED": permission.direction_not_allowed,
         "SYMBOL_NOT_ALLOWED": permission.symbol_not_allowed,
         "DELAYED_DATA": price.delayed_data,
-        "SIGNAL_STALE": price.signal_stale,
+        "SIGNAL_STALE": timing.signal_stale,
+        "SIGNAL_OUT_OF_ORDER": timing.signal_out_of_order,
         "PRICE_MISSING": price.price_missing,
         "PRICE_STALE": price.price_stale,
         "PRICE_OUTSIDE_COLLAR": price.price_outside_collar,

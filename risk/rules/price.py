@@ -1,16 +1,14 @@
-"""Rules on how old the alert is and how good the price is.
+"""Rules on how good the price is.
 
 Pure. An age below zero (a clock ahead of ours) counts as fresh.
 """
 
-from datetime import datetime
 from decimal import Decimal
 
 from risk import wording
+from risk.rules.timing import seconds_between
 from risk.types import Check, EntryPlan, Limits, Snapshot, Terms
 from tradehub.core.money import EXACT, HUNDRED, ratio
-
-_MICROSECOND = Decimal("0.000001")
 
 
 def delayed_data(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check | None:
@@ -23,22 +21,6 @@ def delayed_data(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -
         )
         return Check(code, False, None, None, text)
     return Check(code, True, None, None, "The chart is not marked as delayed.")
-
-
-def signal_stale(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check | None:
-    """The stricter of the profile's and the alert's own limit. What is no alert has no age."""
-    given = (limits.max_signal_age_seconds, plan.max_age_seconds)
-    ages = [Decimal(each) for each in given if each is not None]
-    if not ages or plan.signal_at is None:
-        return None
-    age, limit = _age(plan.signal_at, now.now), min(ages)
-    told = f"The alert is {wording.seconds(age)} old"
-    if age > limit:
-        text = f"{told}; the limit is {wording.seconds(limit)}."
-        return Check("SIGNAL_STALE", False, age, limit, text)
-    return Check(
-        "SIGNAL_STALE", True, age, limit, f"{told}, within the limit of {wording.seconds(limit)}."
-    )
 
 
 def price_missing(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check:
@@ -61,7 +43,7 @@ def price_stale(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) ->
             f"The quote of {plan.symbol} has no known age; the limit is {wording.seconds(limit)}."
         )
         return Check(code, False, None, limit, text)
-    age = _age(now.quote_at, now.now)
+    age = seconds_between(now.quote_at, now.now)
     told = f"The quote of {plan.symbol} is {wording.seconds(age)} old"
     if age > limit:
         return Check(code, False, age, limit, f"{told}; the limit is {wording.seconds(limit)}.")
@@ -108,10 +90,3 @@ def spread_above_max(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Term
         return Check(code, False, measured, limit, text)
     text = f"{told}, within the limit of {wording.percent(limit)}."
     return Check(code, True, measured, limit, text)
-
-
-def _age(then: datetime, now: datetime) -> Decimal:
-    """Seconds, to the microsecond."""
-    gap = now - then
-    whole = Decimal(gap.days * 86_400 + gap.seconds)
-    return EXACT.add(whole, EXACT.multiply(Decimal(gap.microseconds), _MICROSECOND))

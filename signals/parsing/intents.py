@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from signals.parsing.actions import SYMBOL_OPTIONAL
+from signals.parsing.bars import read_bar_close
 from signals.parsing.fields import Fields
 from signals.parsing.names import MAX_NAME, is_secret, squash
 from signals.parsing.pricing import TIMES_IN_FORCE, read_pricing
@@ -19,6 +20,8 @@ MAX_TEXT = 500
 MAX_ID = 200
 MAX_STRATEGY = 120
 
+_KEPT = ("time", "interval", "timeframe", "type")
+"""Fields that the extras show as they were said."""
 _CONVICTIONS = ("low", "medium", "high")
 _LARGEST_INTEGER = 2**53
 
@@ -50,6 +53,7 @@ def build_intent(
         extras.update(notes)
     if sent_at is None:
         sent_at = fields.moment("timestamp")
+    bar_closed_at = read_bar_close(fields)
     return Intent(
         symbol=None if symbol is None else symbol.name,
         verb=verb,
@@ -72,6 +76,7 @@ def build_intent(
         dry_run=fields.truth("dry_run"),
         idempotency_id=fields.text("alert_id", most=MAX_ID),
         sent_at=sent_at,
+        bar_closed_at=bar_closed_at,
         strategy=fields.text("strategy", most=MAX_STRATEGY),
         reference_price=pricing.reference_price,
         comment=fields.text("comment", most=MAX_TEXT, cut=True),
@@ -107,12 +112,10 @@ def read_extras(fields: Fields, symbol: Symbol | None) -> dict[str, Any]:
     elif symbol is None and fields.has("exchange"):
         extras["exchange"] = str(fields.said["exchange"]).strip().upper()[:40]
     leftovers = fields.leftovers
-    if "time" in fields.said:
-        _keep(extras, "time", fields.said["time"])
+    for name in [each for each in _KEPT if each in fields.said]:
+        _keep(extras, name, fields.said[name])
     if "timestamp" in fields.said and "sent_at" in fields.said:
         _keep(extras, "timestamp", fields.said["timestamp"])
-    if "type" in fields.said:
-        _keep(extras, "type", fields.said["type"])
     if "extras" in fields.said:
         inner = fields.said["extras"]
         if isinstance(inner, dict):

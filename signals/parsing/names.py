@@ -56,6 +56,8 @@ SPELLINGS = {
     "sent_at": "timenow sentat",
     "timestamp": "timestamp",
     "time": "time bartime",
+    "interval": "interval",
+    "timeframe": "timeframe",
     "comment": "comment",
     "extras": "extras",
     "passphrase": "passphrase",

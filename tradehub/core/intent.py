@@ -74,6 +74,9 @@ class Intent:
     dry_run: bool | None = None
     idempotency_id: str | None = None
     sent_at: datetime | None = None
+    """When the sender says that it sent the alert."""
+    bar_closed_at: datetime | None = None
+    """When the bar that it speaks of closed, by the bar's opening and interval."""
     strategy: str | None = None
     reference_price: Decimal | None = None
     comment: str | None = None
@@ -82,9 +85,16 @@ class Intent:
     def for_symbol(self, symbol: str) -> "Intent":
         return replace(self, symbol=symbol)
 
+    def aged_from(self, received_at: datetime) -> datetime:
+        """What its age is counted from: its sending, else its bar's close. Never later than its
+        receipt, so neither a clock ahead of ours nor a bar that is still open keeps it young."""
+        return min(self.sent_at or self.bar_closed_at or received_at, received_at)
+
     def to_json(self) -> dict[str, Any]:
-        """The shape of the public contract: decimals as strings, times ISO-8601 UTC."""
-        return {
+        """The shape of the public contract: decimals as strings, times ISO-8601 UTC.
+
+        `bar_closed_at` came later and is there only where it is known."""
+        said = {
             "symbol": self.symbol,
             "verb": self.verb,
             "side": self.side,
@@ -111,11 +121,13 @@ class Intent:
             "comment": self.comment,
             "extras": dict(self.extras) or None,
         }
+        if self.bar_closed_at is not None:
+            said["bar_closed_at"] = iso(self.bar_closed_at)
+        return said
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Intent":
         """The inverse of `to_json`, for a record this program wrote itself."""
-        sent_at = data["sent_at"]
         return cls(
             symbol=data["symbol"],
             verb=Verb(data["verb"]),
@@ -137,7 +149,8 @@ class Intent:
             max_age_seconds=_decimal(data["max_age_seconds"]),
             dry_run=data["dry_run"],
             idempotency_id=data["idempotency_id"],
-            sent_at=None if sent_at is None else datetime.fromisoformat(sent_at),
+            sent_at=_moment(data["sent_at"]),
+            bar_closed_at=_moment(data.get("bar_closed_at")),
             strategy=data["strategy"],
             reference_price=_decimal(data["reference_price"]),
             comment=data["comment"],
@@ -169,6 +182,10 @@ def read_take_profits(data: Sequence[Mapping[str, str]] | None) -> tuple[TakePro
 
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _maybe(kind: Any, text: str | None) -> Any:

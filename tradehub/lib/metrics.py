@@ -6,7 +6,7 @@ process keeps its numbers in a file there, and any of them can tell the sum of a
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _own = CollectorRegistry()
@@ -32,18 +32,17 @@ signal_to_order_seconds = Histogram(
     buckets=(0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
     registry=_own,
 )
-last_sweep = Gauge(
-    "tradehub_last_sweep_timestamp_seconds",
-    "When a worker last looked at lanes.",
-    multiprocess_mode="max",
-    registry=_own,
+LAST_SUCCESS = "tradehub_last_success_timestamp_seconds"
+LAST_SUCCESS_TEXT = "When each background duty was last done."
+last_success = Gauge(
+    LAST_SUCCESS, LAST_SUCCESS_TEXT, ["duty"], multiprocess_mode="max", registry=_own
 )
 
 
-def counted() -> bytes:
-    """Everything above in Prometheus' text format: of all processes, or of this one alone."""
+def families() -> list[Metric]:
+    """Everything above: of all processes, or of this one alone."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(_own)
+        return list(_own.collect())
     everybody = CollectorRegistry()
     MultiProcessCollector(everybody)
-    return generate_latest(everybody)
+    return list(everybody.collect())

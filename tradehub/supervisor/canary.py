@@ -1,24 +1,26 @@
-"""Is the worker deaf? Asks Redis when a canary last came through, without a Redis library: this
-process stays, and its memory is counted.
+"""Asks Redis for the signs of life of beat and the workers, without a Redis library: this process
+stays, and its memory is counted.
 
-Only the keys of tradehub.lib.heartbeat are read. No answer says nothing about the worker.
+Only the keys of tradehub.lib.heartbeat are read. No answer says nothing about those who leave them.
 """
 
 import socket
 import ssl
+from collections.abc import Sequence
 from urllib.parse import parse_qs, unquote, urlsplit
 
-CANARY_KEYS = ("tradehub:canary:trade", "tradehub:canary:background")
 
-
-def canary_times(redis_url: str, timeout: float = 0.5) -> list[float | None] | None:
-    """Epoch seconds for each key, None where it is absent; None when Redis doesn't answer."""
+def signs_of_life(
+    redis_url: str, keys: Sequence[str] = (), timeout: float = 0.5
+) -> dict[str, float | None] | None:
+    """Epoch seconds by key, None where it is absent; None when Redis doesn't answer."""
     try:
         with _connect(redis_url, timeout) as connection:
             for words in _greeting(redis_url):
                 _ask(connection, *words)
-            found = [_ask(connection, "GET", key) for key in CANARY_KEYS]
-            return [float(value) if value else None for value in found]
+            _ask(connection, "PING")
+            found = {key: _ask(connection, "GET", key) for key in keys}
+            return {key: float(value) if value else None for key, value in found.items()}
     except (OSError, ValueError):
         return None
 

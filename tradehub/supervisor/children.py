@@ -28,6 +28,10 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     keep_open: tuple[int, ...] = ()
+    door: str | tuple[str, int] | None = None
+    """Where it alone answers: the path of a unix socket, or host and port."""
+    sign: str = ""
+    """The key in Redis of the sign of life that it leaves."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0

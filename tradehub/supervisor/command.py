@@ -67,13 +67,15 @@ def _up(flags: argparse.Namespace) -> int:
         _prepare_redis_folder(setup)
         _empty_metrics_folder(setup)
         wanted = Wanted(flags.web, flags.workers, not flags.no_stream)
-        planned = children(setup, wanted, listener.fileno())
+        doors = [listen("127.0.0.1", 0) for _ in range(wanted.web)]
+        planned = children(setup, wanted, listener.fileno(), doors)
         if welcome:
             _print_welcome(setup.public_url or url.replace("//0.0.0.0:", "//localhost:"), welcome)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         Supervisor(setup, planned, url, _probe(host, port)).run()
-        listener.close()
+        for each in (listener, *doors):
+            each.close()
     return 0
 
 

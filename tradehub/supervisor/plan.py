@@ -5,9 +5,13 @@ They can be told apart by their command lines: `daphne`, `celery … worker`, `c
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from socket import gethostname
+from socket import socket as Socket
+from zlib import crc32
 
 from tradehub.supervisor.children import Child
 
@@ -17,6 +21,11 @@ LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "PYTHONUNBU
 # Celery would run every system check, which loads every page.
 WORKER = {"TRADEHUB_ROLE": "worker", "CELERY_SKIP_CHECKS": "1"}
 STREAM = {"TRADEHUB_ROLE": "stream"}
+BEAT_SIGN = "tradehub:beat"
+WORKER_SIGN = "tradehub:canary:{queue}"
+"""The keys of tradehub.lib.heartbeat, which this process doesn't load."""
+OWN_QUEUE = "only.{name}"
+"""What a worker sends itself goes through a queue with this prefix (tradehub.own_canary)."""
 METRICS = "metrics"
 """The folder of the numbers for /metrics, in the home; emptied at every start."""
 
@@ -44,26 +53,28 @@ class Wanted:
     stream: bool = True
 
 
-def children(setup: Setup, wanted: Wanted, descriptor: int) -> list[Child]:
-    """In the order in which they start; they end in the reverse order."""
+def children(
+    setup: Setup, wanted: Wanted, descriptor: int, doors: Sequence[Socket] = ()
+) -> list[Child]:
+    """In the order in which they start; they end in the reverse order. `doors` are listening
+    sockets, one for each web process, where it alone answers."""
     environment = {
         **LEAN,
-        "DJANGO_SETTINGS_MODULE": "tradehub.settings",
         # Where they count for /metrics, so that any of them can tell the sum.
         "PROMETHEUS_MULTIPROC_DIR": str(setup.home / METRICS),
     }
     planned: list[Child] = []
     if setup.redis_embedded:
-        planned.append(Child("redis", redis_command(setup), LEAN))
-    planned += [
-        Child(name, web_command(descriptor), environment, (descriptor,))
-        for name in _numbered("web", wanted.web)
-    ]
-    planned += [
-        Child(name, worker_command(name, setup.threads), environment | WORKER)
-        for name in _numbered("worker", wanted.workers)
-    ]
-    planned.append(Child("beat", _celery("beat", "--pidfile="), environment))
+        socket_path = setup.redis_url.removeprefix("unix://")
+        planned.append(Child("redis", redis_command(setup), LEAN, door=socket_path))
+    for name, door in zip_longest(_numbered("web", wanted.web), doors[: wanted.web]):
+        planned.append(_web(name, descriptor, door, environment))
+    for name in _numbered("worker", wanted.workers):
+        queue = own_queue(name, setup.home)
+        command = worker_command(name, setup.threads, queue)
+        sign = WORKER_SIGN.format(queue=queue)
+        planned.append(Child(name, command, environment | WORKER, sign=sign))
+    planned.append(Child("beat", _celery("beat", "--pidfile="), environment, sign=BEAT_SIGN))
     if wanted.stream:
         planned.append(
             Child("stream", [sys.executable, "manage.py", "stream"], environment | STREAM)
@@ -89,17 +100,37 @@ def redis_command(setup: Setup) -> list[str]:
     return [setup.redis_binary, *(part for option in options.items() for part in option)]
 
 
-def web_command(descriptor: int) -> list[str]:
+def _web(name: str, descriptor: int, door: Socket | None, environment: Mapping[str, str]) -> Child:
+    if door is None:
+        return Child(name, web_command(descriptor), environment, (descriptor,))
+    return Child(
+        name,
+        web_command(descriptor, door.fileno()),
+        environment,
+        (descriptor, door.fileno()),
+        door=door.getsockname()[:2],
+    )
+
+
+def web_command(descriptor: int, door: int | None = None) -> list[str]:
+    own = [] if door is None else ["--endpoint", f"fd:fileno={door}"]
     # -v 0: no access log, which would print webhook tokens.
     return [
-        sys.executable, "-m", "daphne", "-v", "0", "--fd", str(descriptor),
+        sys.executable, "-m", "daphne", "-v", "0", "--fd", str(descriptor), *own,
         "tradehub.asgi:application",
     ]  # fmt: skip
 
 
-def worker_command(name: str, threads: int) -> list[str]:
+def own_queue(name: str, home: Path) -> str:
+    """Of one worker: several machines may share a Redis, and each has a `worker`."""
+    place = crc32(f"{gethostname()}:{home}".encode())
+    return OWN_QUEUE.format(name=f"{name}.{place:08x}")
+
+
+def worker_command(name: str, threads: int, queue: str) -> list[str]:
     return _celery(
-        "worker", "--pool=threads", f"--concurrency={threads}", "--queues=trade,background",
+        "worker", "--pool=threads", f"--concurrency={threads}",
+        f"--queues=trade,background,{queue}",
         f"--hostname={name}@tradehub", "--without-gossip", "--without-mingle",
         "--without-heartbeat",
     )  # fmt: skip

@@ -14,15 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from tradehub.supervisor.canary import canary_times
+from tradehub.supervisor.canary import signs_of_life
 from tradehub.supervisor.children import Child, printed
+from tradehub.supervisor.hearing import Ears, ears_for
 from tradehub.supervisor.plan import Setup
 from tradehub.supervisor.sockets import http_status
 
 TICK_SECONDS = 0.2
-PROBE_SECONDS = 5.0
-SILENT_SECONDS = 20.0
-GRACE_SECONDS = 15.0
+LOOK_SECONDS = 2.0
 POLITE_SECONDS = 6.0
 DEAF_SECONDS = 4.0
 
@@ -37,9 +36,13 @@ class Supervisor:
     ready: bool = False
     begun: float = field(default_factory=time.monotonic)
     next_probe: float = 0.0
-    next_canary: float = 0.0
+    next_look: float = 0.0
     killing: dict[str, float] = field(default_factory=dict)
+    ears: Ears = field(init=False)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def __post_init__(self) -> None:
+        self.ears = ears_for(self.children)
 
     def run(self) -> None:
         """Returns after SIGINT or SIGTERM, when every child has ended."""
@@ -55,7 +58,7 @@ class Supervisor:
                 self._pass_on(TICK_SECONDS)
                 self._revive()
                 self._look_at_readiness()
-                self._look_for_deaf_workers()
+                self._end_the_deaf()
         finally:
             self.stop_children()
             (self.setup.home / "up.json").unlink(missing_ok=True)
@@ -82,7 +85,7 @@ class Supervisor:
     def _await_redis(self, child: Child) -> None:
         """The others would only log that they can't connect."""
         deadline = time.monotonic() + 5
-        while canary_times(self.setup.redis_url) is None and time.monotonic() < deadline:
+        while signs_of_life(self.setup.redis_url) is None and time.monotonic() < deadline:
             if child.has_ended() or self.stopping:
                 return
             time.sleep(0.02)
@@ -124,29 +127,20 @@ class Supervisor:
             self.ready = True
             print(f"TradeHub is ready: {self.url}", flush=True)
 
-    def _look_for_deaf_workers(self) -> None:
-        """A worker is deaf when beat, Redis and it have run for a while and no canary came."""
+    def _end_the_deaf(self) -> None:
+        """They are told to end, then killed: one that is stopped hears no SIGTERM either."""
         now = time.monotonic()
         self._kill_the_stubborn(now)
-        if now < self.next_canary:
+        if now < self.next_look:
             return
-        self.next_canary = now + PROBE_SECONDS
-        workers = [child for child in self.children if child.name.startswith("worker")]
-        involved = workers + [child for child in self.children if child.name in ("beat", "redis")]
-        if any(child.process is None for child in involved):
-            return
-        youngest = min(now - child.started_at for child in involved)
-        if youngest < SILENT_SECONDS + GRACE_SECONDS:
-            return
-        times = canary_times(self.setup.redis_url)
-        if times is None:
-            return
-        if all(when is not None and time.time() - when < SILENT_SECONDS for when in times):
-            return
-        for child in workers:
-            self.say(f"no canary for {SILENT_SECONDS:g} s: restarting", child.name)
-            child.send(signal.SIGTERM)
-            self.killing[child.name] = now + DEAF_SECONDS
+        self.next_look = now + LOOK_SECONDS
+        signs = signs_of_life(self.setup.redis_url, self.ears.keys())
+        for ear in self.ears.deaf(signs, now=now):
+            if ear.child.name in self.killing:
+                continue
+            self.say(f"not heard from for {ear.limit:g} s: restarting", ear.child.name)
+            ear.child.send(signal.SIGTERM)
+            self.killing[ear.child.name] = now + DEAF_SECONDS
 
     def _kill_the_stubborn(self, now: float) -> None:
         for child in self.children:
@@ -156,6 +150,7 @@ class Supervisor:
     def stop_children(self) -> None:
         """Everybody is asked; redis last, so that the others can finish what they hold."""
         self.say("stopping")
+        self.ears.close()
         others = [child for child in self.children if child.name != "redis"]
         self._end(others, POLITE_SECONDS)
         self._end([child for child in self.children if child.name == "redis"], 1.5)

@@ -14,7 +14,7 @@ from signals import ingest
 from signals.models import RouteVersion
 from tradehub import health
 from tradehub.health import Check, Probe
-from tradehub.lib import heartbeat
+from tradehub.lib import duties, heartbeat
 from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import arrive, make_account, make_profile, make_strategy, make_token
 
@@ -143,6 +143,8 @@ def heard(redis_server: str) -> None:
     heartbeat.beat_pulse(now)
     for queue in heartbeat.QUEUES:
         heartbeat.canary_seen(queue, now)
+    for duty in duties.LATE_AFTER:
+        heartbeat.duty_done(duty, now)
 
 
 def names_of_failed(response: Any) -> list[str]:
@@ -157,21 +159,45 @@ def test_all_of_it_is_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> 
     assert names_of_failed(response) == []
     assert response.status_code == 200
     assert [each["name"] for each in response.json()["checks"]] == [
-        "database", "ingest", "redis", "beat", "worker_trade", "worker_background", "assets",
+        "database", "ingest", "redis", "beat", "worker_trade", "worker_background", "duties",
+        "assets",
     ]  # fmt: skip
+
+
+def say_beat(at: datetime) -> None:
+    heartbeat.beat_pulse(at)
+
+
+def say_canary(at: datetime) -> None:
+    heartbeat.canary_seen("trade", at)
+
+
+def say_sweeper(at: datetime) -> None:
+    heartbeat.duty_done("sweeper", at)
+
+
+SILENT: list[tuple[Any, list[str], str]] = [
+    (say_beat, ["beat", "duties"], "late: beat 31 s"),
+    (say_canary, ["worker_trade", "duties"], "late: canary_trade 31 s"),
+    (say_sweeper, ["duties"], "late: sweeper 31 s"),
+]
 
 
 @pytest.mark.usefixtures("heard")
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_nothing_comes_through_is_not_ready(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("say", "failed", "detail"), SILENT)
+def test_case_22_after_30_seconds_of_silence_it_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch, say: Any, failed: list[str], detail: str
 ) -> None:
+    """A stopped worker lets no canary through; a queue or a duty may also stop alone."""
     monkeypatch.setattr(health, "missing_assets", lambda folder: [])
-    heartbeat.canary_seen("trade", utc_now() - timedelta(seconds=31))
+    say(utc_now() - timedelta(seconds=31))
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["status"] == "unavailable"
-    assert names_of_failed(response) == ["worker_trade"]
+    assert names_of_failed(response) == failed
+    details = {each["name"]: each["detail"] for each in response.json()["checks"]}
+    assert details["duties"] == detail
 
 
 @pytest.mark.django_db(transaction=True)
@@ -184,19 +210,13 @@ def test_missing_assets_are_not_ready(
     assert str(tmp_path) not in response.content.decode()
 
 
+@pytest.mark.usefixtures("no_redis")
 @pytest.mark.django_db(transaction=True)
-def test_without_redis_alerts_are_still_taken(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heartbeat.redis_client.cache_clear()
-    monkeypatch.setattr("django.conf.settings.REDIS_URL", "unix:///nowhere/at/all.sock")
-    try:
-        response = client.get("/readyz")
-        assert response.status_code == 503
-        assert {"redis", "beat", "worker_trade", "worker_background"} <= set(
-            names_of_failed(response)
-        )
-        assert "nowhere" not in response.content.decode()
-        assert client.get("/readyz/ingest").status_code == 200
-    finally:
-        heartbeat.redis_client.cache_clear()
+def test_without_redis_alerts_are_still_taken(client: Client) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert {"redis", "beat", "worker_trade", "worker_background", "duties"} <= set(
+        names_of_failed(response)
+    )
+    assert "nowhere" not in response.content.decode()
+    assert client.get("/readyz/ingest").status_code == 200

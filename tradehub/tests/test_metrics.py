@@ -17,15 +17,27 @@ from accounts.models import User
 from orders.models import Order, Position
 from orders.work import drain_lane
 from tradehub.figures import WORKING, signals_since, work_now
-from tradehub.lib import heartbeat
+from tradehub.lib import heartbeat, metrics
 from tradehub.lib.clock import utc_now
 from tradehub.lib.version import VERSION
 from tradehub.supervisor.command import _empty_metrics_folder
 from tradehub.testing.builders import deliver, make_account, make_profile, make_strategy, make_token
 
 COUNT = "from tradehub.lib import metrics; metrics.decisions.labels('denied').inc({})"
-TELL = "from tradehub.lib import metrics; print(metrics.counted().decode())"
+DONE = "from tradehub.lib import metrics; metrics.last_success.labels('sweeper').set({})"
+TELL = """
+from prometheus_client import generate_latest
+from tradehub.lib import metrics
+class All:
+    collect = staticmethod(metrics.families)
+print(generate_latest(All()).decode())
+"""
 BUY = {"ticker": "AAPL", "action": "buy", "quantity": 5, "price": 150, "stop_loss": 145}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    metrics.last_success.clear()
 
 
 @pytest.fixture
@@ -96,6 +108,37 @@ def test_signs_of_life(client: Client, redis_server: str) -> None:
     found = read(client)
     assert found["tradehub_redis_up"] == 1
     assert 7 <= found["tradehub_heartbeat_age_seconds/worker_trade"] < 60
+
+
+@pytest.mark.django_db
+def test_duties_are_told_over_processes(client: Client, redis_server: str) -> None:
+    """The worker does them, web tells: the later of what lies in Redis and on this machine."""
+    now = utc_now()
+    heartbeat.duty_done("sweeper", now - timedelta(seconds=3))
+    heartbeat.duty_done("open_orders", now - timedelta(seconds=5))
+    heartbeat.canary_seen("trade", now - timedelta(seconds=7))
+    metrics.last_success.labels("sweeper").set(now.timestamp() - 1)
+    metrics.last_success.labels("open_orders").set(now.timestamp() - 60)
+    found = read(client)
+    ages = {
+        name.rpartition("/")[2]: round(now.timestamp() - at)
+        for name, at in found.items()
+        if name.startswith("tradehub_last_success_timestamp_seconds/")
+    }
+    assert ages == {"sweeper": 1, "open_orders": 5, "canary_trade": 7}
+
+
+@pytest.mark.usefixtures("no_redis")
+@pytest.mark.django_db
+def test_without_redis_this_machine_s_duties_are_told(client: Client) -> None:
+    metrics.last_success.labels("sweeper").set(1_700_000_000)
+    assert read(client)["tradehub_last_success_timestamp_seconds/sweeper"] == 1_700_000_000
+
+
+def test_the_latest_success_of_several_workers_counts(tmp_path: Path) -> None:
+    for at in (30, 50, 40):
+        run(DONE.format(at), tmp_path)
+    assert samples(run(TELL, tmp_path))["tradehub_last_success_timestamp_seconds/sweeper"] == 50
 
 
 @pytest.mark.django_db

@@ -15,9 +15,7 @@ def recognises(fields: Fields) -> bool:
         return True
     if not fields.has("exchange"):
         return False
-    return squash(fields.keys.get("take_profit", "")) == "target" or any(
-        squash(key) == "timeframe" for key, _ in fields.leftovers
-    )
+    return squash(fields.keys.get("take_profit", "")) == "target" or fields.has("timeframe")
 
 
 DIALECT = ObjectDialect("conviction", recognises, simple.read)

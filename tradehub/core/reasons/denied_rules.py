@@ -101,17 +101,23 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "SIGNAL_STALE",
         "The alert is too old",
-        "More time has passed between the alert and its decision than max_signal_age_seconds "
-        "allows. The price it was made for may be gone. An exit is executed late, and says so.",
+        "More time has passed between the alert and its decision, or the moment its order could "
+        "leave, than max_signal_age_seconds or the alert's own max_age_seconds allows. The price "
+        "it was made for may be gone. Age counts from the sending: timenow, sent_at or timestamp. "
+        "Without one it counts from the close of the bar, if the alert has time (the bar's "
+        "opening) and interval, else from the receipt. An exit is executed late, and says so.",
         "If alerts are often late, look at the latency on the signal's page. Check that the "
-        "alert's time field is in UTC.",
+        "alert's times are in UTC: add timenow as {{timenow}}.",
     ),
     (
         "SIGNAL_OUT_OF_ORDER",
-        "A newer alert was already executed",
-        "The alert is older than one of the same strategy and symbol that was executed before it. "
-        "Executing it now would undo the newer one.",
-        "Nothing to do. If it happens often, the sender delivers its alerts in the wrong order.",
+        "A newer alert was decided before it",
+        "The alert was sent before another one of the same strategy and symbol that has been "
+        "decided on this account already. Executing it now would undo the newer one. An exit is "
+        "still executed, unless the newer alert led to an order that filled or works. Only times "
+        "of sending (timenow, sent_at, timestamp) are compared, a whole second as a whole.",
+        "Nothing to do. If it happens often, the sender delivers its alerts in the wrong order, "
+        "or two senders of one strategy have different clocks.",
     ),
     (
         "PRICE_MISSING",

@@ -1,0 +1,339 @@
+"""Reconciling: an account's books are compared with its venue's, and made to agree.
+
+The venue is read with no transaction open; what it told is compared and written in one, under the
+account's lock, so this is safe beside a lane at work and twice at once. What the venue did not tell
+changes nothing. An account trades only once it is reconciled: until then its lane holds what waits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+
+import structlog
+from django.db import DatabaseError
+from django.db.models import Q
+
+from brokers.base import Broker
+from brokers.errors import BrokerError
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from brokers.types import OrderReport, ReportStatus
+from orders.adopting import adopt_order, record_news
+from orders.doorbell import ring_on_commit
+from orders.drifts import adopt_first, heal_drift, note_drift
+from orders.holding import hold_waiting, release_held
+from orders.lanes import Claim
+from orders.lifecycle import AT_VENUE, WORKING
+from orders.market import name_of
+from orders.models import Drift, LaneItem, Order, Position, Reconciliation
+from orders.reconciliation import (
+    Agreed,
+    Denied,
+    ExternalFills,
+    ExternalOrder,
+    Finding,
+    OrderNews,
+    PositionDrift,
+    StillOpen,
+    TheirBooks,
+    reconcile,
+)
+from orders.recording import lock_account
+from orders.venue_books import ask_further, prices_of, read_ours, read_theirs
+from tradehub.core.intent import iso
+from tradehub.core.words import OrderSide
+from tradehub.lib.clock import utc_now
+from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
+
+log = structlog.get_logger(__name__)
+Clock = Callable[[], datetime]
+
+LOOKBACK = timedelta(minutes=5)
+"""Fills are read from so long before the last comparison: venues tell some late."""
+AT_WORK, IDLE = timedelta(seconds=30), timedelta(seconds=60)
+IN_DOUBT, FAILED = timedelta(seconds=3), timedelta(seconds=5)
+DOUBT_FOR = timedelta(seconds=5)
+"""A venue must contradict us at least so long, in two looks, before its word ends an order."""
+CLAIMED_FOR = timedelta(seconds=60)
+INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one comparison found. `error`: why the venue's books are not all known; else empty."""
+
+    account_id: str
+    findings: tuple[Finding, ...]
+    error: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One reading of the venue, before it is written."""
+
+    account: BrokerAccount
+    theirs: TheirBooks
+    prices: dict[str, Decimal]
+    error: str
+    started: datetime
+    settle: timedelta
+
+
+# ---- what is required ----
+
+
+def require_reconciliation(*, now: datetime) -> None:
+    """Every account must be compared before it trades: a worker has started."""
+    in_write_transaction(lambda: Reconciliation.objects.update(required_at=now, due_at=now))
+
+
+def require_reconciliation_of(account_id: str, now: datetime) -> None:
+    """This account must be compared before it trades on."""
+    in_write_transaction(partial(_put, account_id, due_at=now, required_at=now))
+
+
+def reconcile_soon(account_id: str, now: datetime) -> None:
+    """Compare at once, as after a fault of the venue; nothing is held for it."""
+    in_write_transaction(partial(_put, account_id, due_at=now))
+
+
+def ensure_reconciled(
+    claim: Claim, account: BrokerAccount, broker: Broker, *, clock: Clock = utc_now
+) -> bool:
+    """May the account's lane trade? Compares first where that is required and due. If not, what
+    waits in the lane is held. Raises LostLane."""
+    if not is_required(account.pk):
+        return True
+    if claim_comparison(account.pk, now=clock()):
+        reconcile_or_note(account, lambda: broker, clock=clock)
+        if not is_required(account.pk):
+            return True
+    hold_waiting(claim, clock=clock)
+    return False
+
+
+def is_required(account_id: str) -> bool:
+    """Also for an account that was never compared."""
+    return not _TRADING.rows(account=account_id)
+
+
+_TRADING = Prepared(
+    lambda account: Reconciliation.objects.filter(pk=account, required_at__isnull=True).values_list(
+        "pk"
+    ),
+    texts=["account"],
+)
+
+
+# ---- whose turn it is ----
+
+
+def claim_comparison(account_id: str, *, now: datetime) -> bool:
+    """Whether the comparison is due and nobody else makes it: then it is the caller's."""
+
+    def claim() -> bool:
+        due = Reconciliation.objects.filter(pk=account_id, due_at__lte=now)
+        if due.update(due_at=now + CLAIMED_FOR, attempted_at=now):
+            return True
+        if Reconciliation.objects.filter(pk=account_id).exists():
+            return False
+        _put(account_id, due_at=now, required_at=now)
+        return bool(due.update(due_at=now + CLAIMED_FOR, attempted_at=now))
+
+    return in_write_transaction(claim)
+
+
+def due_accounts(*, now: datetime) -> list[BrokerAccount]:
+    """Accounts to compare now: those whose time has come, and those never compared. A disabled
+    one only while something of it is open."""
+    due = Q(reconciliation__due_at__lte=now) | Q(reconciliation__isnull=True)
+    rows = BrokerAccount.objects.filter(due).order_by("reconciliation__due_at", "pk")
+    return [each for each in rows if each.enabled or anything_open(each.pk)]
+
+
+def anything_open(account_id: str) -> bool:
+    working = [each.value for each in WORKING]
+    return (
+        Order.objects.filter(account_id=account_id, status__in=working).exists()
+        or Position.objects.filter(account_id=account_id, is_open=True).exists()
+    )
+
+
+# ---- the comparison ----
+
+
+def reconcile_or_note(
+    account: BrokerAccount, broker: Callable[[], Broker], *, clock: Clock = utc_now
+) -> Reconciled:
+    """Compare; whatever goes wrong is noted, and tried again soon."""
+    try:
+        return reconcile_account(account, broker(), clock=clock)
+    except DatabaseError:
+        raise
+    except Exception as error:  # a venue's or ours: the account waits, others must not
+        code = name_of(error) if isinstance(error, BrokerError) else INTERNAL_ERROR
+        log.exception("reconciliation_failed", account=account.pk, error=type(error).__name__)
+        in_write_transaction(partial(_put, account.pk, due_at=clock() + FAILED, error=code))
+        return Reconciled(account.pk, (), code)
+
+
+def reconcile_account(
+    account: BrokerAccount, broker: Broker, *, clock: Clock = utc_now
+) -> Reconciled:
+    """Compare the account with its venue now, and heal what can be healed."""
+    look = _read(account, broker, clock)
+    findings, lingering = in_write_transaction(lambda: _write(look, clock()))
+    for client_id in lingering:
+        _end_at_venue(account, broker, client_id)
+    return Reconciled(account.pk, findings, look.error)
+
+
+def reconcile_now(account: BrokerAccount, *, clock: Clock = utc_now) -> Reconciled:
+    """From outside the lane, due or not: someone wants to know."""
+    return reconcile_or_note(account, lambda: connect(account, now=clock), clock=clock)
+
+
+def _read(account: BrokerAccount, broker: Broker, clock: Clock) -> _Look:
+    started = clock()
+    row = Reconciliation.objects.filter(pk=account.pk).first()
+    baseline = None if row is None else row.baseline_at
+    last = None if row is None else row.reconciled_at
+    since = started if last is None else last - LOOKBACK
+    theirs, error = read_theirs(broker, account.pk, since=since)
+    findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
+    theirs, further = ask_further(broker, account.pk, theirs, findings)
+    settle = timedelta(seconds=broker.capabilities().settle_seconds)
+    prices = prices_of(broker, account.pk, findings)
+    return _Look(account, theirs, prices, error or further, started, max(settle, DOUBT_FOR))
+
+
+def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[str]]:
+    """What was found, and the client ids of orders that must be ended at the venue."""
+    account = look.account
+    lock_account(account.pk)
+    row = _put(account.pk, attempted_at=look.started)
+    known = _known_symbols(account.pk)
+    ours = read_ours(account.pk, look.theirs, baseline=row.baseline_at)
+    findings = reconcile(ours, look.theirs)
+    doubts = _doubts(row, findings, now)
+    lingering = []
+    for finding in findings:
+        if isinstance(finding, Denied | StillOpen):
+            if now - datetime.fromisoformat(doubts[finding.order_id]) >= look.settle:
+                lingering += _resolve(account, finding, now)
+        elif isinstance(finding, PositionDrift):
+            if row.baseline_at is None and finding.symbol not in known:
+                adopt_first(account, finding, now=now)
+            else:
+                note_drift(account, finding, now=now)
+        else:
+            _apply(look, finding, now)
+    _finish(look, row, doubts, now)
+    return findings, lingering
+
+
+def _apply(look: _Look, finding: Finding, now: datetime) -> None:
+    account = look.account
+    if isinstance(finding, OrderNews):
+        record_news(account.pk, finding.order_id, finding.report, now=now)
+    elif isinstance(finding, ExternalOrder | ExternalFills):
+        price = look.prices.get(finding.report.symbol)
+        adopt_order(account, finding.report, price=price, now=now)
+        log.info("order_adopted", account=account.pk, symbol=finding.report.symbol)
+    elif isinstance(finding, Agreed):
+        heal_drift(account, finding, now=now)
+
+
+def _doubts(row: Reconciliation, findings: tuple[Finding, ...], now: datetime) -> dict[str, str]:
+    """Since when the venue has contradicted us, in every look until now."""
+    doubted = [each.order_id for each in findings if isinstance(each, Denied | StillOpen)]
+    return {order_id: row.doubts.get(order_id, iso(now)) for order_id in doubted}
+
+
+def _resolve(account: BrokerAccount, finding: Denied | StillOpen, now: datetime) -> list[str]:
+    """The venue's word counts. An unconfirmed order is its lane's to resend or to give up."""
+    order = Order.objects.get(pk=finding.order_id)
+    if isinstance(finding, StillOpen):
+        return [finding.client_order_id]
+    if order.status in AT_VENUE:
+        log.error("order_gone", order=order.pk, symbol=order.symbol)
+        text = "The venue does not list the order and does not know it any more."
+        record_news(account.pk, order.pk, _gone(order, text, now), now=now)
+    return []
+
+
+def _gone(order: Order, text: str, now: datetime) -> OrderReport:
+    return OrderReport(
+        client_order_id=order.client_order_id,
+        venue_order_id=order.venue_order_id,
+        symbol=order.symbol,
+        side=OrderSide(order.side),
+        status=ReportStatus.CANCELED,
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        at=now,
+        text=text,
+    )
+
+
+def _end_at_venue(account: BrokerAccount, broker: Broker, client_id: str) -> None:
+    """It has ended here and works there: nobody would look after it. Its fills are found later."""
+    log.error("order_lingers", account=account.pk, client_order_id=client_id)
+    try:
+        broker.cancel(client_id)
+    except BrokerError as error:
+        log.warning("cancel_refused", account=account.pk, code=error.code)
+
+
+def _finish(look: _Look, row: Reconciliation, doubts: dict[str, str], now: datetime) -> None:
+    account_id = look.account.pk
+    changes: dict[str, object] = {"doubts": doubts, "error": look.error}
+    if not look.error:
+        changes |= {"reconciled_at": look.started, "baseline_at": row.baseline_at or look.started}
+    changes["due_at"] = now + _pause(account_id, look.error, doubts)
+    rows = Reconciliation.objects.filter(pk=account_id)
+    rows.update(**changes)
+    # What was required after we began to read asks for another comparison.
+    if not look.error and rows.filter(required_at__lte=look.started).update(required_at=None):
+        release_held(account_id, now=now)
+    queued = LaneItem.objects.filter(
+        account_id=account_id, status=LaneItem.Status.QUEUED.value, due_at__lte=now
+    )
+    if queued.exists():
+        ring_on_commit([account_id])
+
+
+def _pause(account_id: str, error: str, doubts: dict[str, str]) -> timedelta:
+    if error:
+        return FAILED
+    open_drifts = Drift.objects.filter(account_id=account_id, healed_at__isnull=True)
+    if doubts or open_drifts.filter(confirmed_at__isnull=True).exists():
+        return IN_DOUBT
+    return AT_WORK if anything_open(account_id) else IDLE
+
+
+def _known_symbols(account_id: str) -> set[str]:
+    """Of which we had something before: a difference there is none that we could not know of."""
+    rows = Position.objects.filter(account_id=account_id)
+    orders = Order.objects.filter(account_id=account_id)
+    return {*rows.values_list("symbol", flat=True), *orders.values_list("symbol", flat=True)}
+
+
+def _put(account_id: str, **changes: object) -> Reconciliation:
+    """The account's row with these values, made when there is none."""
+    rows = Reconciliation.objects.filter(pk=account_id)
+    if not rows.update(**changes):
+        now = changes.get("due_at") or changes.get("attempted_at")
+        first = {"due_at": now, "required_at": now, **changes}
+        Reconciliation.objects.bulk_create(
+            [Reconciliation(pk=account_id, **first)], ignore_conflicts=True
+        )
+        rows.update(**changes)
+    return rows.get()

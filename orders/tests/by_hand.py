@@ -1,0 +1,102 @@
+"""The paper venue after somebody traded there by hand: more orders, fills and positions than the
+hub knows of, and orders that it lists no more."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from brokers.base import Broker
+from brokers.types import FillReport, OrderReport, ReportStatus, VenuePosition
+from tradehub.core.words import OrderSide
+
+D = Decimal
+
+
+def listed(
+    name: str,
+    status: str = "open",
+    *fills: FillReport,
+    at: datetime,
+    quantity: Any = 5,
+    **more: Any,
+) -> OrderReport:
+    """A buy of MSFT."""
+    filled = sum((each.quantity for each in fills), D(0))
+    return OrderReport(
+        name, f"v-{name}", "MSFT", OrderSide.BUY, ReportStatus(status), D(quantity), filled, at,
+        fills, **more,
+    )  # fmt: skip
+
+
+def executed(name: str, order: str, quantity: Any, *, side: str = "buy", price: Any = 100,
+             symbol: str = "MSFT", at: datetime) -> FillReport:  # fmt: skip
+    return FillReport(name, order, symbol, OrderSide(side), D(quantity), D(price), D(0), "USD", at)
+
+
+class ByHand:
+    """A broker in front of another. `errors` by method name; all else may be set at any time."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.asked: list[str] = []
+        self.cancelled: list[str] = []
+        self.errors: dict[str, Exception] = {}
+        self.orders: list[OrderReport] = []
+        self.executions: list[FillReport] = []
+        self.moved: dict[str, Decimal] = {}
+        """What was traded without a trace, by symbol."""
+        self.unlisted: set[str] = set()
+        self.unknown: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.errors:
+            raise AssertionError(f"{name} has an error set and no method of its own here")
+        return getattr(self._broker, name)
+
+    def _fail(self, name: str) -> None:
+        self.asked.append(name)
+        if name in self.errors:
+            raise self.errors[name]
+
+    def open_orders(self) -> list[OrderReport]:
+        self._fail("open_orders")
+        mine = (each for each in self.orders if each.status in (
+            ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED))  # fmt: skip
+        all_of_them = [*self._broker.open_orders(), *mine]
+        return [each for each in all_of_them if each.client_order_id not in self.unlisted]
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        self._fail("fills")
+        mine = (each for each in self.executions if each.at >= since)
+        return [*self._broker.fills(since), *mine]
+
+    def positions(self) -> list[VenuePosition]:
+        self._fail("positions")
+        held = {each.symbol: each for each in self._broker.positions()}
+        traded = dict(self.moved)
+        for each in self.executions:
+            change = each.side.sign * each.quantity
+            traded[each.symbol] = traded.get(each.symbol, D(0)) + change
+        for symbol, quantity in traded.items():
+            before = held.get(symbol, VenuePosition(symbol, D(0), D(100)))
+            held[symbol] = replace(before, quantity=before.quantity + quantity)
+        return [each for each in held.values() if each.quantity]
+
+    def order(self, client_order_id: str) -> OrderReport | None:
+        self._fail("order")
+        if client_order_id in self.unknown:
+            return None
+        mine = {each.client_order_id: each for each in self.orders}
+        return mine.get(client_order_id) or self._broker.order(client_order_id)
+
+    def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
+        self._fail("reports")
+        found = (self.order(each) for each in client_order_ids)
+        return [each for each in found if each is not None]
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        self._fail("cancel")
+        self.cancelled.append(client_order_id)
+        return self._broker.cancel(client_order_id)
