@@ -40,6 +40,10 @@ class Capabilities:
     """How long a venue may deny an order that it has accepted; then "not found" is proof."""
     extended_hours: bool = False
 
+    def name_of(self, client_order_id: str, venue_order_id: str) -> str:
+        """By which of its ids the venue is asked about an order, and lists it."""
+        return venue_order_id if self.client_ids is ClientIds.NONE else client_order_id
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:

@@ -144,5 +144,4 @@ class DriftAdmin(OfAccount):
 @admin.register(LatestAlert)
 class LatestAlertAdmin(OfAccount):
     list_display = ("account", "strategy", "symbol", "sent_at")
-    list_select_related = ("account", "strategy")
     ordering = ("-id",)

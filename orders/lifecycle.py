@@ -26,6 +26,8 @@ class OrderEventName(StrEnum):
     EXPIRE = "expire"
     LOSE = "lose"
     """Sent, and no answer that proves anything."""
+    REVIEW = "review"
+    """Nobody could tell what became of it; its owner has to look."""
     RESEND = "resend"
     """Proven unknown to the venue past its settle time: sent again under the same id."""
 
@@ -63,6 +65,7 @@ _BY_STATUS: Mapping[S, Mapping[OrderEventName, S]] = {
     S.UNCONFIRMED: {
         **_VENUE_SAYS,
         E.RESEND: S.SENDING,
+        E.REVIEW: S.UNCONFIRMED,
         E.DENY: S.DENIED,  # the venue is sure that it never knew it, and it may go out no more
     },
     S.OPEN: _VENUE_SAYS,

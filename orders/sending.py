@@ -2,18 +2,18 @@
 
 `sending` is committed before the request leaves and no transaction is open while it is away. There
 are three outcomes: accepted, refused for certain, unconfirmed. Nothing here sends an order twice:
-an unconfirmed one is looked up by its client order id, and resent under the same id only when the
-venue still denies knowing it after its settle time.
+what becomes of an unconfirmed one is found out by `orders.unconfirmed`.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import structlog
-from django.db.models import F
 
 from brokers.base import Broker
 from brokers.errors import (
@@ -32,7 +32,6 @@ from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
 from orders.recording import apply_report, record_event
 from tradehub.core.intent import Trail
-from tradehub.core.money import plain
 from tradehub.core.words import (
     OrderRole,
     OrderSide,
@@ -41,15 +40,12 @@ from tradehub.core.words import (
     TimeInForce,
 )
 from tradehub.lib.db import in_write_transaction
-from tradehub.lib.prepared import Prepared
 
 log = structlog.get_logger(__name__)
 E = OrderEventName
 
 MAX_ATTEMPTS = 5
 EXITS_TRY_FOR = timedelta(minutes=10)
-REVIEW_AFTER = timedelta(seconds=60)
-NEEDS_REVIEW = "NEEDS_REVIEW"
 CERTAIN_REFUSALS = (OrderRejected, BadCredentials, Unsupported)
 
 
@@ -107,7 +103,7 @@ def mark_sending(order: Order, *, now: datetime) -> bool:
         key=f"send:{attempt}",
         now=now,
         ours=True,
-        data={"attempt": attempt, "quantity": plain(order.quantity)},
+        data={"attempt": attempt, "request": fingerprint(order)},
         attempts=attempt,
         submitted_at=order.submitted_at or now,
         reason="",
@@ -131,66 +127,29 @@ def cancel_at_venue(desk: Desk, order_id: str) -> Order:
     if order.status not in AT_VENUE:
         return order
     try:
-        report = desk.broker.cancel(order.client_order_id)
+        report = desk.broker.cancel(_name_at(desk, order))
     except CERTAIN_REFUSALS as error:
         return _not_cancelled(desk, order, error)
     except BrokerError as error:
         raise NotYet(error.code, _patience(error)) from error
-    return _record(desk, order, report)
+    return record_answer(desk, order, report)
+
+
+def _name_at(desk: Desk, order: Order) -> str:
+    return desk.broker.capabilities().name_of(order.client_order_id, order.venue_order_id)
 
 
 def _not_cancelled(desk: Desk, order: Order, error: BrokerError) -> Order:
     """The venue would not: mostly since the order has ended, or is none that it knows."""
     log.warning("cancel_refused", order=order.pk, code=error.code, text=error.text)
     try:
-        report = desk.broker.order(order.client_order_id)
+        report = desk.broker.order(_name_at(desk, order))
     except BrokerError:
         return order
     if report is not None:
-        return _record(desk, order, report)
+        return record_answer(desk, order, report)
     text = "The venue does not know the order any more."
-    return _event(desk, order, E.CANCEL, "cancel", error, reason_text=text)
-
-
-def settle_unconfirmed(desk: Desk) -> None:
-    """Ask the venue about each order that was sent without a proven outcome.
-
-    Raises NotYet while one is left: what comes later could depend on it. One about which nothing
-    could be learnt for a minute is handed to its owner, so that exits can pass; entries of its
-    symbol stay denied until a poll finds it."""
-    for order in _UNPROVEN.all(account=desk.claim.account_id):
-        try:
-            _look_up(desk, order)
-        except NotYet:
-            if not _hand_over(desk, order):
-                raise
-
-
-_UNPROVEN = Prepared(
-    lambda account: (
-        Order.objects.filter(
-            account_id=account,
-            status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
-        )
-        .exclude(reason=NEEDS_REVIEW)
-        .order_by("id")
-    ),
-    texts=["account"],
-)
-
-
-def _hand_over(desk: Desk, order: Order) -> bool:
-    def flag() -> bool:
-        now = desk.clock()
-        hold_lane(desk.claim, now=now)
-        lost = Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value)
-        old = lost.filter(updated_at__lte=now - REVIEW_AFTER)
-        return bool(old.update(reason=NEEDS_REVIEW, version=F("version") + 1))
-
-    flagged = in_write_transaction(flag)
-    if flagged:
-        log.error("order_needs_review", order=order.pk, code=NEEDS_REVIEW)
-    return flagged
+    return record_error(desk, order, E.CANCEL, "cancel", error, reason_text=text)
 
 
 def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Order:
@@ -212,7 +171,13 @@ def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Ord
     except Exception as error:  # whatever else happened, the order may be at the venue
         _lose(desk, order, error)
         raise NotYet("OUTCOME_UNKNOWN", 1) from error
-    return _record(desk, order, report, finish, left_at if order.attempts == 1 else None)
+    return record_answer(desk, order, report, finish, left_at if order.attempts == 1 else None)
+
+
+def fingerprint(order: Order) -> str:
+    """SHA-256 of what is asked of the venue: a resend must ask the very same."""
+    asked = json.dumps(asdict(request_of(order)), default=str, sort_keys=True)
+    return sha256(asked.encode()).hexdigest()
 
 
 def request_of(order: Order) -> OrderRequest:
@@ -235,7 +200,7 @@ def request_of(order: Order) -> OrderRequest:
     )
 
 
-def _record(
+def record_answer(
     desk: Desk,
     order: Order,
     report: OrderReport,
@@ -253,7 +218,7 @@ def _record(
     return in_write_transaction(record)
 
 
-def _event(
+def record_error(
     desk: Desk,
     order: Order,
     event: E,
@@ -280,7 +245,7 @@ def _event(
 
 def _refuse(desk: Desk, order: Order, error: BrokerError, finish: Finish | None = None) -> Order:
     text = " ".join(filter(None, (error.venue_code, error.text)))[:300]
-    return _event(
+    return record_error(
         desk, order, E.REJECT, "reject", error, finish, reason=error.code, reason_text=text
     )
 
@@ -289,57 +254,12 @@ def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
     if order.attempts >= MAX_ATTEMPTS and not _must_leave(order, desk.clock()):
         _refuse(desk, order, error)
         return
-    _event(desk, order, E.NOT_SENT, f"not_sent:{order.attempts}", error, reason=error.code)
+    record_error(desk, order, E.NOT_SENT, f"not_sent:{order.attempts}", error, reason=error.code)
 
 
 def _lose(desk: Desk, order: Order, error: Exception) -> None:
     log.warning("order_unconfirmed", order=order.pk, error=type(error).__name__)
-    _event(desk, order, E.LOSE, f"lose:{order.attempts}", error, reason="OUTCOME_UNKNOWN")
-
-
-def _look_up(desk: Desk, order: Order) -> None:
-    if order.status == OrderStatus.SENDING:
-        # The lane is ours, so whoever sent it is gone: nobody waits for that answer any more.
-        lost = RuntimeError("the worker that sent it is gone")
-        order = _event(
-            desk, order, E.LOSE, f"lose:{order.attempts}", lost, reason="OUTCOME_UNKNOWN"
-        )
-    try:
-        report = desk.broker.order(order.client_order_id)
-        settle = timedelta(seconds=desk.broker.capabilities().settle_seconds)
-    except Exception as error:  # whatever broke, nothing is proven
-        raise NotYet("OUTCOME_UNKNOWN", _patience(error)) from error
-    if report is not None:
-        _record(desk, order, report)
-        return
-    if order.updated_at + settle > desk.clock():
-        raise NotYet("OUTCOME_UNKNOWN", 1)
-    _resend(desk, order)
-
-
-def _resend(desk: Desk, order: Order) -> None:
-    """The venue is sure that it never knew the id; the same id goes out once more."""
-
-    def commit() -> Order:
-        now = desk.clock()
-        hold_lane(desk.claim, now=now)
-        fresh = Order.objects.get(pk=order.pk)
-        if fresh.status != OrderStatus.UNCONFIRMED:
-            return fresh  # a poll has found it meanwhile
-        attempt = fresh.attempts + 1
-        refusal = refusal_at_the_gate(fresh, now=now)
-        if refusal is None and attempt > MAX_ATTEMPTS:
-            refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
-        if refusal is not None:
-            code, text = refusal
-            record_event(fresh, E.DENY, key="deny", now=now, reason=code, reason_text=text)
-            return fresh
-        record_event(fresh, E.RESEND, key=f"resend:{attempt}", now=now, attempts=attempt, reason="")
-        return fresh
-
-    fresh = in_write_transaction(commit)
-    if fresh.status == OrderStatus.SENDING:
-        attempt_order(desk, fresh)
+    record_error(desk, order, E.LOSE, f"lose:{order.attempts}", error, reason="OUTCOME_UNKNOWN")
 
 
 def _must_leave(order: Order, now: datetime) -> bool:

@@ -30,18 +30,23 @@ def sync_orders(
     account: BrokerAccount, broker: Broker, *, clock: Callable[[], datetime] = utc_now
 ) -> int:
     """Record what changed of the account's working orders; how many orders moved."""
+    able = broker.capabilities()
     working = Order.objects.filter(account=account, status__in=_ASKED)
     ours = {
-        client_id: (order_id, version)
-        for client_id, order_id, version in working.values_list("client_order_id", "pk", "version")
+        able.name_of(client_id, venue_id): (order_id, version)
+        for client_id, venue_id, order_id, version in working.values_list(
+            "client_order_id", "venue_order_id", "pk", "version"
+        )
     }
+    ours.pop("", None)  # not confirmed, and no name to ask by
     if not ours:
         return 0
     moved = 0
     for report in broker.reports(list(ours)):
-        if report.client_order_id not in ours:
+        name = able.name_of(report.client_order_id, report.venue_order_id)
+        if name not in ours:
             continue
-        order_id, version = ours[report.client_order_id]
+        order_id, version = ours[name]
         record = partial(record_report, account.pk, order_id, report, now=clock())
         moved += in_write_transaction(record).version != version
     return moved

@@ -45,11 +45,11 @@ from orders.sending import (
     cancel_at_venue,
     mark_sending,
     send_order,
-    settle_unconfirmed,
 )
 from orders.settling import settle
 from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
+from orders.unconfirmed import settle_unconfirmed
 from tradehub.core.intent import Intent
 from tradehub.core.words import OrderRole, OrderStatus, OrderType
 from tradehub.lib.clock import utc_now

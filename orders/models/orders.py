@@ -70,6 +70,10 @@ class Order(models.Model):
     """What the decision took the price to be: slippage is measured against it, and a market
     order's reserved exposure is priced at it."""
     attempts = models.PositiveIntegerField(default=0)
+    looks = models.PositiveIntegerField(default=0)
+    """How often the venue, asked about an unconfirmed order, did not know it."""
+    look_at = models.DateTimeField(null=True)
+    """When to ask again."""
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(default=utc_now, editable=False)
     submitted_at = models.DateTimeField(null=True)

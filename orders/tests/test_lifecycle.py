@@ -16,28 +16,29 @@ from orders.lifecycle import (
 )
 from tradehub.core.words import OrderStatus
 
-# One row a status, one column an event; a dot is refused, a letter is the status after it.
+# One row a status, one column an event; a dot is refused, a letter is how the status after
+# it begins.
 MATRIX = """
-                   send deny not_sent accept partial_fill fill cancel reject expire lose resend
-Q queued           S    D    .        .      .            .    C      .      .      .    .
-S sending          .    .    Q        O      P            F    C      R      E      U    .
-O open             .    .    .        O      P            F    C      R      E      .    .
-P partially_filled .    .    .        .      P            F    C      .      E      .    .
-F filled           .    .    .        .      .            F    .      .      .      .    .
-C canceled         .    .    .        .      C            F    .      .      .      .    .
-R rejected         .    .    .        .      R            F    .      .      .      .    .
-D denied           .    .    .        .      .            .    .      .      .      .    .
-E expired          .    .    .        .      E            F    .      .      .      .    .
-U unconfirmed      .    D    .        O      P            F    C      R      E      .    S
+                 send deny not_sent accept partial_fill fill cancel reject expire lose resend review
+queued           S    D    .        .      .            .    C      .      .      .    .      .
+sending          .    .    Q        O      P            F    C      R      E      U    .      .
+open             .    .    .        O      P            F    C      R      E      .    .      .
+partially_filled .    .    .        .      P            F    C      .      E      .    .      .
+filled           .    .    .        .      .            F    .      .      .      .    .      .
+canceled         .    .    .        .      C            F    .      .      .      .    .      .
+rejected         .    .    .        .      R            F    .      .      .      .    .      .
+denied           .    .    .        .      .            .    .      .      .      .    .      .
+expired          .    .    .        .      E            F    .      .      .      .    .      .
+unconfirmed      .    D    .        O      P            F    C      R      E      .    S      U
 """
 
 
 def _rows() -> list[tuple[OrderStatus, OrderEventName, OrderStatus | None]]:
     header, *lines = (line.split() for line in MATRIX.strip().splitlines())
-    names = {letter: OrderStatus(status) for letter, status, *_ in lines}
+    names = {status[0].upper(): OrderStatus(status) for status, *_ in lines}
     return [
         (OrderStatus(status), OrderEventName(event), names.get(cell))
-        for _, status, *cells in lines
+        for status, *cells in lines
         for event, cell in zip(header, cells, strict=True)
     ]
 

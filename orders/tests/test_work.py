@@ -18,7 +18,15 @@ from orders.tests.conftest import MakeHub
 from risk.models import RiskProfile
 from signals.models import Signal, Subscription
 from tradehub.testing.builders import deliver
-from tradehub.testing.hub import Hub, Venue, assert_books_agree, make_hub, use_venue, waiting_items
+from tradehub.testing.hub import (
+    Hub,
+    Venue,
+    assert_books_agree,
+    make_hub,
+    sweep_until_settled,
+    use_venue,
+    waiting_items,
+)
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -114,8 +122,7 @@ def test_killed_anywhere_there_is_one_order_and_one_set_of_fills(
             hub.drain()
     assert venue.executioner.alive == (at > STEPS[scene])
     hub.clock.wait(LEASE.total_seconds() + 1)
-    for _ in range(3):
-        hub.sweep()
+    sweep_until_settled(hub)
     _assert_done_once(hub, *ENDS[scene])
 
 

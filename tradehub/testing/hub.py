@@ -189,3 +189,10 @@ def assert_books_agree(hub: Hub) -> None:
 def waiting_items(hub: Hub) -> list[str]:
     rows = LaneItem.objects.filter(account=hub.account, status=LaneItem.Status.QUEUED)
     return [each.kind for each in rows.order_by("id")]
+
+
+def sweep_until_settled(hub: Hub) -> None:
+    """The worker's own looks, every 2 s of half a minute: three of them prove that the venue does
+    not know an order."""
+    for _ in range(15):
+        hub.sweep()

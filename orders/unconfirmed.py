@@ -1,0 +1,212 @@
+"""Orders that were sent without a proven outcome: only evidence from the venue ends their doubt.
+
+The venue is asked by client order id, and before "not found" counts also in its open orders, closed
+orders and fills. What is found is adopted at once. Not found counts only in three looks over five
+seconds and past the venue's settle time; then the same id goes out once more, if it still may. A
+venue without client order ids is never sent an order twice. What stays in doubt is handed to its
+owner: entries of its symbol are denied until somebody knows.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F
+
+from brokers.base import Broker
+from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
+from orders.gate import refusal_at_the_gate
+from orders.lanes import hold_lane
+from orders.lifecycle import OrderEventName
+from orders.models import Order
+from orders.recording import record_event
+from orders.sending import (
+    MAX_ATTEMPTS,
+    Desk,
+    NotYet,
+    attempt_order,
+    fingerprint,
+    record_answer,
+    record_error,
+)
+from tradehub.core.money import ZERO
+from tradehub.core.words import OrderSide, OrderStatus
+from tradehub.lib.db import in_write_transaction
+from tradehub.lib.prepared import Prepared
+
+log = structlog.get_logger(__name__)
+E = OrderEventName
+
+LOOKS_FOR_PROOF = 3
+DOUBT_FOR = timedelta(seconds=5)
+REVIEW_AFTER = timedelta(seconds=60)
+LISTED_SINCE = timedelta(minutes=5)
+"""Lists are read from so long before the order left: the venue's clock may be behind ours."""
+LONGEST_PAUSE = 10.0
+NEEDS_REVIEW = "NEEDS_REVIEW"
+
+
+def settle_unconfirmed(desk: Desk) -> None:
+    """Ask the venue about each order that was sent without a proven outcome.
+
+    Raises NotYet while one is left: what comes later could depend on it. One about which nothing
+    could be learnt for a minute is handed to its owner, so that exits can pass."""
+    for order in _UNPROVEN.all(account=desk.claim.account_id):
+        order = _given_up_by_its_sender(desk, order)
+        try:
+            _look_up(desk, order)
+        except NotYet:
+            if desk.clock() - order.updated_at < REVIEW_AFTER:
+                raise
+            hand_over(desk, order, "Nothing could be learnt about it for a minute.")
+
+
+_UNPROVEN = Prepared(
+    lambda account: (
+        Order.objects.filter(
+            account_id=account,
+            status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value],
+        )
+        .exclude(reason=NEEDS_REVIEW)
+        .order_by("id")
+    ),
+    texts=["account"],
+)
+
+
+def hand_over(desk: Desk, order: Order, why: str) -> None:
+    """To its owner, who is told: the lane goes on, and a poll may still find it."""
+
+    def flag() -> bool:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        fresh = Order.objects.get(pk=order.pk)
+        if fresh.status != OrderStatus.UNCONFIRMED:
+            return False
+        text = f"{why} Look at the venue: if it is there it will be found; if not, say so."
+        key = f"review:{fresh.attempts}"
+        return record_event(
+            fresh, E.REVIEW, key=key, now=now, reason=NEEDS_REVIEW, reason_text=text
+        )
+
+    if in_write_transaction(flag):
+        log.error("order_needs_review", order=order.pk, code=NEEDS_REVIEW)
+
+
+def _given_up_by_its_sender(desk: Desk, order: Order) -> Order:
+    """The lane is ours, so whoever sent it is gone: nobody waits for that answer any more."""
+    if order.status != OrderStatus.SENDING:
+        return order
+    lost = RuntimeError("the worker that sent it is gone")
+    key = f"lose:{order.attempts}"
+    return record_error(desk, order, E.LOSE, key, lost, reason="OUTCOME_UNKNOWN")
+
+
+def _look_up(desk: Desk, order: Order) -> None:
+    now = desk.clock()
+    if order.look_at is not None and now < order.look_at:
+        raise NotYet("OUTCOME_UNKNOWN", max(0.25, (order.look_at - now).total_seconds()))
+    try:
+        able = desk.broker.capabilities()
+        if able.client_ids is ClientIds.NONE:
+            hand_over(desk, order, "The venue knows orders only by its own ids.")
+            return
+        report = _find(desk.broker, order, thorough=order.looks + 1 >= LOOKS_FOR_PROOF)
+    except Exception as error:  # whatever broke, nothing is proven
+        raise NotYet("OUTCOME_UNKNOWN", _note_look(desk, order, heard=False)) from error
+    if report is not None:
+        record_answer(desk, order, report)
+        return
+    pause = _note_look(desk, order, heard=True)
+    doubt = max(DOUBT_FOR, timedelta(seconds=able.settle_seconds))
+    if order.looks < LOOKS_FOR_PROOF or desk.clock() - order.updated_at < doubt:
+        raise NotYet("OUTCOME_UNKNOWN", pause)
+    _resend(desk, order)
+
+
+def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
+    """Count a look that the venue answered; the next one comes later each time. In seconds."""
+
+    def note() -> float:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        doubted = (now - order.updated_at).total_seconds()
+        pause = min(LONGEST_PAUSE, max(1.0, doubted / 2))
+        order.look_at = now + timedelta(seconds=pause)
+        Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value).update(
+            looks=F("looks") + heard, look_at=order.look_at
+        )
+        order.looks += heard
+        return pause
+
+    return in_write_transaction(note)
+
+
+def _find(broker: Broker, order: Order, *, thorough: bool) -> OrderReport | None:
+    """What the venue says of the order. `thorough`: not only by its id, for an id may be free
+    again once its order has ended, and look-ups may lag behind lists."""
+    client_id = order.client_order_id
+    report = broker.order(client_id)
+    if report is not None or not thorough:
+        return report
+    since = (order.submitted_at or order.created_at) - LISTED_SINCE
+    for listed in (*broker.open_orders(), *broker.closed_orders(since)):
+        if listed.client_order_id == client_id:
+            return listed
+    fills = [each for each in broker.fills(since) if each.client_order_id == client_id]
+    return _report_of(order, fills) if fills else None
+
+
+def _report_of(order: Order, fills: list[FillReport]) -> OrderReport:
+    """An order of which the venue lists only the fills: it is there, so it is at least open."""
+    distinct = {each.venue_fill_id: each for each in fills}
+    filled = sum((each.quantity for each in distinct.values()), ZERO)
+    whole = filled >= order.quantity
+    return OrderReport(
+        client_order_id=order.client_order_id,
+        venue_order_id=fills[0].venue_order_id,
+        symbol=order.symbol,
+        side=OrderSide(order.side),
+        status=ReportStatus.FILLED if whole else ReportStatus.PARTIALLY_FILLED,
+        quantity=order.quantity,
+        filled_quantity=filled,
+        at=max(each.at for each in fills),
+        fills=tuple(distinct.values()),
+    )
+
+
+def _resend(desk: Desk, order: Order) -> None:
+    """The venue is sure that it never knew the id; the same id goes out once more."""
+
+    def commit() -> Order:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        fresh = Order.objects.get(pk=order.pk)
+        if fresh.status == OrderStatus.UNCONFIRMED:  # else a poll has found it meanwhile
+            _resend_or_deny(fresh, now)
+        return fresh
+
+    fresh = in_write_transaction(commit)
+    if fresh.status == OrderStatus.SENDING:
+        attempt_order(desk, fresh)
+
+
+def _resend_or_deny(order: Order, now: datetime) -> None:
+    attempt = order.attempts + 1
+    refusal = refusal_at_the_gate(order, now=now)
+    if refusal is None and attempt > MAX_ATTEMPTS:
+        refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
+    if refusal is not None:
+        code, text = refusal
+        record_event(order, E.DENY, key="deny", now=now, reason=code, reason_text=text)
+        return
+    record_event(
+        order,
+        E.RESEND,
+        key=f"resend:{attempt}",
+        now=now,
+        data={"attempt": attempt, "request": fingerprint(order)},
+        attempts=attempt,
+        reason="",
+        looks=0,
+        look_at=None,
+    )
