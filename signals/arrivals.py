@@ -4,7 +4,8 @@ Made by the webhook (and by a test alert), filled in by `signals.ingest`, which 
 outcome.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +47,34 @@ class Arrival:
     outcome: ArrivalOutcome = ArrivalOutcome.NOT_STORED
     given_up: bool = False
     """Its sender was told that it is not stored, so it must not be."""
+    sealed: bool = False
+    """Its commit has begun: it can't be given up any more."""
     stored_id: str = ""
     """The signal that holds the claim: this one, or the first copy."""
     done: Callable[[], None] = field(default=lambda: None, repr=False)
+
+    def give_up(self) -> bool:
+        """Before its sender is told "not stored". False: too late, its commit has begun."""
+        with _sealing:
+            self.given_up = not self.sealed
+            return self.given_up
+
+
+_sealing = threading.Lock()
+
+
+def seal(batch: Sequence[Arrival]) -> bool:
+    """Just before the commit. False: one was given up, so this must not be committed."""
+    with _sealing:
+        if any(each.given_up for each in batch):
+            return False
+        for each in batch:
+            each.sealed = True
+        return True
+
+
+def unseal(batch: Sequence[Arrival]) -> None:
+    """A commit begins anew, or has failed."""
+    with _sealing:
+        for each in batch:
+            each.sealed = False

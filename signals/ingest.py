@@ -18,7 +18,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 from orders.doorbell import doorbell
 from signals import ingest_rows
-from signals.arrivals import Arrival, ArrivalOutcome
+from signals.arrivals import Arrival, ArrivalOutcome, seal, unseal
 from signals.routes import read_version, routes
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 QUEUE_LIMIT = 5_000
 BATCH_LIMIT = 400
+STUCK_SECONDS = 2.0
+"""A full batch takes a tenth of it."""
 
 
 class Writer:
@@ -37,6 +39,8 @@ class Writer:
         self._condition = threading.Condition()
         self._waiting: deque[Arrival] = deque()
         self._storing: Sequence[Arrival] = ()
+        self._since = 0.0
+        """When it began to store them, on the monotonic clock."""
         self._throttled: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -60,6 +64,10 @@ class Writer:
         """How many alerts are not committed yet."""
         with self._condition:
             return len(self._storing) + len(self._waiting)
+
+    def is_stuck(self) -> bool:
+        """The database has not taken a batch for long: who waits behind it waits in vain."""
+        return bool(self._storing) and time.monotonic() - self._since > STUCK_SECONDS
 
     def oldest_waiting(self) -> datetime | None:
         """When the one that waits longest for its commit came in; None when none waits."""
@@ -111,6 +119,7 @@ class Writer:
             size = min(len(self._waiting), BATCH_LIMIT)
             throttled, self._throttled = self._throttled, Counter()
             self._storing = [self._waiting.popleft() for _ in range(size)]
+            self._since = time.monotonic()
             return list(self._storing), throttled
 
 
@@ -186,6 +195,7 @@ def _commit(batch: Sequence[Arrival]) -> None:
 
 
 def _write(batch: Sequence[Arrival]) -> None:
+    unseal(batch)
     version = read_version()
     routes.saw_version(version)
     current = []
@@ -210,7 +220,7 @@ def _write(batch: Sequence[Arrival]) -> None:
         [each.stored_id for each in current if each.outcome is ArrivalOutcome.DUPLICATE]
     )
     _mark_used(current, now)
-    if any(each.given_up for each in batch):
+    if not seal(batch):
         raise GivenUp
 
 

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from orders.models import LaneItem
 from signals import ingest, ingest_rows
-from signals.arrivals import Arrival, ArrivalOutcome
+from signals.arrivals import Arrival, ArrivalOutcome, seal, unseal
 from signals.models import Signal, SignalKey
 from tradehub.testing.builders import arrive, make_account, make_profile, make_strategy, make_token
 
@@ -56,3 +56,48 @@ def test_all_given_up(batch: list[Arrival]) -> None:
         each.given_up = True
     ingest.store_batch(batch)
     assert not Signal.objects.exists()
+
+
+def test_what_is_being_committed_can_not_be_given_up(
+    batch: list[Arrival], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and the commit nobody is told "not stored" any more."""
+    seal = ingest.seal
+    answers: list[bool] = []
+
+    def sealed(arrivals: list[Arrival]) -> bool:
+        done = seal(arrivals)
+        answers.extend(each.give_up() for each in arrivals)
+        return done
+
+    monkeypatch.setattr(ingest, "seal", sealed)
+    ingest.store_batch(batch)
+    assert answers == [False, False, False]
+    assert {each.outcome for each in batch} == {ArrivalOutcome.ACCEPTED}
+    assert Signal.objects.count() == 3
+
+
+def test_a_commit_that_failed_can_be_given_up_when_it_is_tried_again(batch: list[Arrival]) -> None:
+    assert seal(batch)
+    assert not batch[0].give_up()
+    unseal(batch)
+    assert batch[0].give_up()
+    assert not seal(batch)
+
+
+def test_a_writer_is_stuck_only_while_one_batch_takes_long(
+    batch: list[Arrival], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while batch after batch goes through, however long the queue is."""
+    writer = ingest.Writer()
+    writer._waiting.extend(batch)
+    assert not writer.is_stuck()
+    clock = [100.0]
+    monkeypatch.setattr(ingest.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ingest, "BATCH_LIMIT", 1)
+    for _ in batch:
+        writer._next_work()
+        clock[0] += 1.9
+        assert not writer.is_stuck()
+    clock[0] += 0.2
+    assert writer.is_stuck()
