@@ -62,11 +62,11 @@ def test_what_is_being_committed_can_not_be_given_up(
     batch: list[Arrival], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the last look and the commit nobody is told "not stored" any more."""
-    seal = ingest.seal
+    real = seal
     answers: list[bool] = []
 
     def sealed(arrivals: list[Arrival]) -> bool:
-        done = seal(arrivals)
+        done = real(arrivals)
         answers.extend(each.give_up() for each in arrivals)
         return done
 
@@ -93,7 +93,7 @@ def test_a_writer_is_stuck_only_while_one_batch_takes_long(
     writer._waiting.extend(batch)
     assert not writer.is_stuck()
     clock = [100.0]
-    monkeypatch.setattr(ingest.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("signals.ingest.time.monotonic", lambda: clock[0])
     monkeypatch.setattr(ingest, "BATCH_LIMIT", 1)
     for _ in batch:
         writer._next_work()

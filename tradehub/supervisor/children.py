@@ -32,6 +32,8 @@ class Child:
     """Where it alone answers: the path of a unix socket, or host and port."""
     sign: str = ""
     """The key in Redis of the sign of life that it leaves."""
+    niceness: int = 0
+    """Above 0: it gives way to the others when processors are short."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0
@@ -60,7 +62,7 @@ class Child:
             pass_fds=self.keep_open,
             start_new_session=True,
             # Safe here: this process has one thread, and the call takes no lock.
-            preexec_fn=lambda: _die_with(parent),
+            preexec_fn=lambda: _begin(parent, self.niceness),
         )
         os.set_blocking(self.output, False)
         self.started_at = time.monotonic()
@@ -106,6 +108,11 @@ def printed(name: str, line: str, *, colour: bool) -> str:
     prefix = f"{name:<8} |"
     number = COLOURS.get(name.rstrip("0123456789"), 37)
     return f"\x1b[{number}m{prefix}\x1b[0m {line}" if colour else f"{prefix} {line}"
+
+
+def _begin(parent: int, niceness: int) -> None:
+    _die_with(parent)
+    os.nice(niceness)
 
 
 def _die_with(parent: int) -> None:

@@ -21,6 +21,8 @@ LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "PYTHONUNBU
 # Celery would run every system check, which loads every page.
 WORKER = {"TRADEHUB_ROLE": "worker", "CELERY_SKIP_CHECKS": "1"}
 STREAM = {"TRADEHUB_ROLE": "stream"}
+WORKER_NICENESS = 5
+"""In a burst alerts are stored first: an order may be a little late, an alert may not be lost."""
 BEAT_SIGN = "tradehub:beat"
 WORKER_SIGN = "tradehub:canary:{queue}"
 """The keys of tradehub.lib.heartbeat, which this process doesn't load."""
@@ -73,7 +75,9 @@ def children(
         queue = own_queue(name, setup.home)
         command = worker_command(name, setup.threads, queue)
         sign = WORKER_SIGN.format(queue=queue)
-        planned.append(Child(name, command, environment | WORKER, sign=sign))
+        planned.append(
+            Child(name, command, environment | WORKER, sign=sign, niceness=WORKER_NICENESS)
+        )
     planned.append(Child("beat", _celery("beat", "--pidfile="), environment, sign=BEAT_SIGN))
     if wanted.stream:
         planned.append(
