@@ -28,7 +28,7 @@ from risk.types import Direction, Limits, Snapshot
 from risk.types import Terms as StrategyTerms
 from tradehub.core.intent import Intent
 from tradehub.core.money import EXACT, ZERO
-from tradehub.core.words import Environment, OrderRole, OrderSide, OrderStatus
+from tradehub.core.words import Environment, OrderRole, OrderSide, OrderSource, OrderStatus
 from tradehub.lib.prepared import Prepared
 
 
@@ -221,6 +221,7 @@ _TRADES = Prepared(
         Order.objects.filter(account_id=account, role=OrderRole.ENTRY.value, created_at__gte=since)
         .exclude(status__in=[OrderStatus.DENIED.value, OrderStatus.REJECTED.value])
         .exclude(status=OrderStatus.CANCELED.value, submitted_at__isnull=True)
+        .exclude(source=OrderSource.EXTERNAL.value)
         .order_by()
         .values("account_id")
         .annotate(count=Count("pk"))

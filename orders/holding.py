@@ -18,7 +18,7 @@ from orders.deciding import decide_item
 from orders.doorbell import ring_on_commit
 from orders.lanes import Claim, hold_lane
 from orders.market import Market
-from orders.models import Decision, LaneItem
+from orders.models import Decision, LaneItem, Reconciliation
 from orders.protection import LOWEST
 from orders.recording import lock_account
 from orders.settling import settle
@@ -54,6 +54,8 @@ def hold_waiting(claim: Claim, *, clock: Callable[[], datetime]) -> int:
 def _hold_some(claim: Claim, clock: Callable[[], datetime]) -> int:
     """As many as a short transaction takes."""
     hold_lane(claim, now=clock())
+    if not Reconciliation.objects.filter(pk=claim.account_id, required_at__isnull=False).exists():
+        return 0  # compared meanwhile: nobody would release what is held now
     waiting = LaneItem.objects.filter(
         account_id=claim.account_id, status=LaneItem.Status.QUEUED.value, kind__in=HELD_KINDS
     )

@@ -301,8 +301,10 @@ def _finish(look: _Look, row: Reconciliation, doubts: dict[str, str], now: datet
     rows = Reconciliation.objects.filter(pk=account_id)
     rows.update(**changes)
     # What was required after we began to read asks for another comparison.
-    if not look.error and rows.filter(required_at__lte=look.started).update(required_at=None):
-        release_held(account_id, now=now)
+    if not look.error:
+        rows.filter(required_at__lte=look.started).update(required_at=None)
+        if rows.filter(required_at__isnull=True).exists():
+            release_held(account_id, now=now)
     queued = LaneItem.objects.filter(
         account_id=account_id, status=LaneItem.Status.QUEUED.value, due_at__lte=now
     )

@@ -25,7 +25,7 @@ from orders.settling import settle
 from tradehub.core.intent import iso
 from tradehub.core.money import ZERO, plain
 from tradehub.core.words import OrderRole, OrderStatus
-from tradehub.lib import live
+from tradehub.lib import live, metrics
 from tradehub.lib.prepared import Prepared
 
 E = OrderEventName
@@ -66,6 +66,7 @@ def record_event(
     OrderEvent.objects.create(
         order=order, event=event.value, status=after.value, key=key, data=data or {}, at=now
     )
+    metrics.orders.labels(order.role, order.status).inc()
     if order.status in ENDED and order.role == OrderRole.EXIT:
         _release_dependents(order, now)
     _tell(order)

@@ -30,6 +30,7 @@ from orders.gate import refusal_at_the_gate
 from orders.lanes import LEASE, Claim, LostLane, hold_lane
 from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
+from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, record_event
 from tradehub.core.intent import Trail
 from tradehub.core.words import (
@@ -259,6 +260,7 @@ def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
 
 def _lose(desk: Desk, order: Order, error: Exception) -> None:
     log.warning("order_unconfirmed", order=order.pk, error=type(error).__name__)
+    reconcile_soon(order.account_id, desk.clock())
     record_error(desk, order, E.LOSE, f"lose:{order.attempts}", error, reason="OUTCOME_UNKNOWN")
 
 

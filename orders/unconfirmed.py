@@ -10,7 +10,6 @@ owner: entries of its symbol are denied until somebody knows.
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import F
 
 from brokers.base import Broker
 from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
@@ -55,9 +54,10 @@ def settle_unconfirmed(desk: Desk) -> None:
         try:
             _look_up(desk, order)
         except NotYet:
-            if desk.clock() - order.updated_at < REVIEW_AFTER:
+            since = order.silent_since
+            if since is None or desk.clock() - since < REVIEW_AFTER:
                 raise
-            hand_over(desk, order, "Nothing could be learnt about it for a minute.")
+            hand_over(desk, order, "The venue told nothing about it for a minute.")
 
 
 _UNPROVEN = Prepared(
@@ -124,7 +124,8 @@ def _look_up(desk: Desk, order: Order) -> None:
 
 
 def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
-    """Count a look that the venue answered; the next one comes later each time. In seconds."""
+    """Count a look that the venue answered, or note since when it tells nothing; the next one
+    comes later each time. In seconds."""
 
     def note() -> float:
         now = desk.clock()
@@ -132,10 +133,11 @@ def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
         doubted = (now - order.updated_at).total_seconds()
         pause = min(LONGEST_PAUSE, max(1.0, doubted / 2))
         order.look_at = now + timedelta(seconds=pause)
-        Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value).update(
-            looks=F("looks") + heard, look_at=order.look_at
-        )
         order.looks += heard
+        order.silent_since = None if heard else order.silent_since or now
+        Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value).update(
+            looks=order.looks, look_at=order.look_at, silent_since=order.silent_since
+        )
         return pause
 
     return in_write_transaction(note)
@@ -209,4 +211,5 @@ def _resend_or_deny(order: Order, now: datetime) -> None:
         reason="",
         looks=0,
         look_at=None,
+        silent_since=None,
     )

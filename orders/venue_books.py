@@ -4,7 +4,7 @@ Reads only. The venue is asked with no transaction open, and what it could not t
 it names no client order id, its own id takes that place.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -65,10 +65,26 @@ class _Asking:
 def read_theirs(broker: Broker, account_id: str, *, since: datetime) -> tuple[TheirBooks, str]:
     """Everything that the venue tells; and why it told no more, or an empty text."""
     asking = _Asking(account_id)
-    orders = asking.ask(lambda: tuple(map(_named_order, broker.open_orders())))
-    fills = asking.ask(lambda: tuple(map(_named_fill, broker.fills(since))))
+    orders = asking.ask(broker.open_orders)
+    fills = asking.ask(lambda: broker.fills(since))
     positions = asking.ask(lambda: tuple(broker.positions()))
-    return TheirBooks(orders, fills, positions), asking.error
+    names = _names_of_ours(account_id, orders or (), fills or ())
+    theirs = TheirBooks(
+        None if orders is None else tuple(_named_order(each, names) for each in orders),
+        None if fills is None else tuple(_named_fill(each, names) for each in fills),
+        positions,
+    )
+    return theirs, asking.error
+
+
+def _names_of_ours(
+    account_id: str, orders: Iterable[OrderReport], fills: Iterable[FillReport]
+) -> dict[str, str]:
+    """Client order ids by the venue's own, of what it lists without the former."""
+    nameless = {each.venue_order_id for each in orders if not each.client_order_id}
+    nameless |= {each.venue_order_id for each in fills if not each.client_order_id}
+    ours = Order.objects.filter(account_id=account_id, venue_order_id__in=nameless - {""})
+    return dict(ours.values_list("venue_order_id", "client_order_id"))
 
 
 def ask_further(
@@ -161,15 +177,16 @@ def _is_half_told(found: ExternalFills | ExternalOrder) -> bool:
     return isinstance(found, ExternalFills) or told < found.report.filled_quantity
 
 
-def _named_order(report: OrderReport) -> OrderReport:
+def _named_order(report: OrderReport, names: Mapping[str, str]) -> OrderReport:
     if report.client_order_id:
         return report
-    name = f"venue:{report.venue_order_id}"[:128]
+    name = names.get(report.venue_order_id) or f"venue:{report.venue_order_id}"[:128]
     fills = tuple(replace(fill, client_order_id=name) for fill in report.fills)
     return replace(report, client_order_id=name, fills=fills)
 
 
-def _named_fill(fill: FillReport) -> FillReport:
+def _named_fill(fill: FillReport, names: Mapping[str, str]) -> FillReport:
     if fill.client_order_id:
         return fill
-    return replace(fill, client_order_id=f"fill:{fill.venue_fill_id}"[:128])
+    name = names.get(fill.venue_order_id) or f"fill:{fill.venue_fill_id}"[:128]
+    return replace(fill, client_order_id=name)

@@ -51,7 +51,8 @@ from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
 from orders.unconfirmed import settle_unconfirmed
 from tradehub.core.intent import Intent
-from tradehub.core.words import OrderRole, OrderStatus, OrderType
+from tradehub.core.words import OrderRole, OrderSource, OrderStatus, OrderType
+from tradehub.lib import metrics
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
 from tradehub.lib.prepared import Prepared
@@ -108,7 +109,7 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
         return done
     while (item := next_item(account.pk, now=clock())) is not None:
         if not trades and item.kind in HELD_KINDS:
-            hold_waiting(claim, clock=clock)
+            trades = not hold_waiting(claim, clock=clock)
             continue
         if not _do(desk, account, item):
             break
@@ -151,7 +152,8 @@ def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
         decision, orders, leaves = _decide_now(desk, account, item)
         if leaves:
             last = len(orders) == 1
-            attempt_order(desk, orders[0], _finish_with(item) if last else None)
+            sent = attempt_order(desk, orders[0], _finish_with(item) if last else None)
+            _measure(item, sent)
             if last:
                 return True
             del orders[0]
@@ -160,6 +162,12 @@ def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     for order in orders:
         _send(desk, order)
     return False
+
+
+def _measure(item: LaneItem, order: Order) -> None:
+    if item.signal_id is not None and order.submitted_at is not None:
+        taken = (order.submitted_at - item.created_at).total_seconds()
+        metrics.signal_to_order_seconds.observe(taken)
 
 
 def _finish_with(item: LaneItem) -> Finish:
@@ -239,12 +247,14 @@ def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 
 def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
-    """Working entries of the account (of one strategy, if named) are cancelled; exits stay."""
+    """Working entries of the account (of one strategy, if named) are cancelled; exits stay, and
+    so does what its owner ordered elsewhere."""
     entries = Order.objects.filter(
         account=account,
         role=OrderRole.ENTRY.value,
         status__in=[each.value for each in WORKING],
     )
+    entries = entries.exclude(source=OrderSource.EXTERNAL.value)
     if item.subject:
         entries = entries.filter(strategy_id=item.subject)
     for order in entries.order_by("id"):

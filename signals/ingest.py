@@ -19,6 +19,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 from orders.doorbell import doorbell
 from signals import ingest_rows
 from signals.arrivals import Arrival, ArrivalOutcome, seal, unseal
+from signals.progress import Progress
 from signals.routes import read_version, routes
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
@@ -28,8 +29,6 @@ log = structlog.get_logger(__name__)
 
 QUEUE_LIMIT = 5_000
 BATCH_LIMIT = 400
-STUCK_SECONDS = 2.0
-"""A full batch takes a tenth of it."""
 
 
 class Writer:
@@ -39,8 +38,7 @@ class Writer:
         self._condition = threading.Condition()
         self._waiting: deque[Arrival] = deque()
         self._storing: Sequence[Arrival] = ()
-        self._since = 0.0
-        """When it began to store them, on the monotonic clock."""
+        self.progress = Progress()
         self._throttled: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -64,10 +62,6 @@ class Writer:
         """How many alerts are not committed yet."""
         with self._condition:
             return len(self._storing) + len(self._waiting)
-
-    def is_stuck(self) -> bool:
-        """The database has not taken a batch for long: who waits behind it waits in vain."""
-        return bool(self._storing) and time.monotonic() - self._since > STUCK_SECONDS
 
     def oldest_waiting(self) -> datetime | None:
         """When the one that waits longest for its commit came in; None when none waits."""
@@ -103,8 +97,9 @@ class Writer:
             if not batch and not throttled:
                 return
             try:
-                store_batch(batch)
-                store_throttled(throttled)
+                with self.progress.at_work():
+                    store_batch(batch)
+                    store_throttled(throttled)
             except Exception as error:  # this one thread must outlive whatever one alert does
                 log.exception("ingest_broke", error=type(error).__name__)
             self._storing = ()
@@ -119,7 +114,6 @@ class Writer:
             size = min(len(self._waiting), BATCH_LIMIT)
             throttled, self._throttled = self._throttled, Counter()
             self._storing = [self._waiting.popleft() for _ in range(size)]
-            self._since = time.monotonic()
             return list(self._storing), throttled
 
 

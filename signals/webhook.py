@@ -25,6 +25,7 @@ from signals.admission import Admission, admit
 from signals.arrivals import Arrival, ArrivalOutcome
 from signals.ingest import writer
 from signals.parsing import MAX_BODY, ParsedAlert, ParseProblem, parse_alert
+from signals.progress import Progress, finished
 from signals.routes import Route, routes
 from tradehub.lib import metrics
 from tradehub.lib.client_ip import client_ip
@@ -41,7 +42,6 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 ANSWER_SECONDS = 2.5
-LOOK_SECONDS = 0.1
 COMMIT_SECONDS = 7.5
 """More for an alert whose own commit hangs: nobody knows yet whether it is stored."""
 """Senders hang up after 3 s. What is not stored by then never will be: the answer is a 503."""
@@ -52,6 +52,7 @@ PROBLEM = b"application/problem+json"
 # One thread reads routes: its connection is its own, and a flood of unknown tokens waits in line
 # here and not in the event loop.
 _reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="routes")
+_reading = Progress()
 _throttle = Throttle()
 
 
@@ -231,7 +232,15 @@ async def _route(token: str, request: Request) -> Route:
     route = routes.cached(digest)
     if route is not None and admits(route):
         return route
-    route = await _in_reader(lambda: routes.look_up(digest, admits), request.deadline)
+
+    def look() -> Route | None:
+        # Those who wait in line for a new token ask the database once, not each.
+        known = routes.cached(digest)
+        if known is not None and admits(known):
+            return known
+        return routes.look_up(digest, admits)
+
+    route = await _in_reader(look, request.deadline)
     if route is None:
         raise Refused("NOT_FOUND", status=404)
     return route
@@ -247,13 +256,18 @@ def _throttle_or_refuse(route: Route) -> None:
 
 async def _in_reader(look: Callable[[], Route | None], deadline: float) -> Route | None:
     def read() -> Route | None:
-        close_old_connections()
-        return look()
+        with _reading.at_work():
+            close_old_connections()
+            return look()
 
+    found = asyncio.get_running_loop().run_in_executor(_reader, read)
+    if not await finished(found, _reading, due=deadline, give_up=lambda: True):
+        found.add_done_callback(asyncio.Future.exception)  # nobody asks for it any more
+        log.error("route_lookup_too_slow")
+        raise _not_stored()
     try:
-        async with asyncio.timeout_at(deadline):
-            return await asyncio.get_running_loop().run_in_executor(_reader, read)
-    except (DatabaseError, TimeoutError) as error:
+        return found.result()
+    except DatabaseError as error:
         log.error("route_lookup_failed", error=type(error).__name__)
         raise _not_stored() from error
 
@@ -293,13 +307,14 @@ async def _store(arrival: Arrival, deadline: float) -> None:
     if not writer.put(arrival):
         raise _not_stored()
     last = deadline + COMMIT_SECONDS
-    await asyncio.wait([stored], timeout=deadline - loop.time())
-    while not stored.done():
-        # In a burst everybody waits for his turn; in vain only behind a commit that hangs.
-        if writer.is_stuck() and (arrival.give_up() or loop.time() > last):
-            log.error("ingest_too_slow", signal=arrival.id, commit_begun=arrival.sealed)
-            raise _not_stored()
-        await asyncio.wait([stored], timeout=LOOK_SECONDS)
+    if not await finished(
+        stored,
+        writer.progress,
+        due=deadline,
+        give_up=lambda: arrival.give_up() or loop.time() > last,
+    ):
+        log.error("ingest_too_slow", signal=arrival.id, commit_begun=arrival.sealed)
+        raise _not_stored()
 
 
 async def _result(

@@ -74,6 +74,8 @@ class Order(models.Model):
     """How often the venue, asked about an unconfirmed order, did not know it."""
     look_at = models.DateTimeField(null=True)
     """When to ask again."""
+    silent_since = models.DateTimeField(null=True)
+    """Since when the venue has answered no look."""
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(default=utc_now, editable=False)
     submitted_at = models.DateTimeField(null=True)

@@ -157,6 +157,27 @@ def test_of_many_workers_one_gets_the_lane(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_of_two_workers_at_the_same_moment_one_gets_the_lane_every_time(
+    account: BrokerAccount, now: datetime
+) -> None:
+    rounds = 50
+    start = threading.Barrier(2)
+
+    def work(number: int) -> list[bool]:
+        won = []
+        for turn in range(rounds):
+            later = now + turn * 2 * LEASE  # the lease of the last round has run out
+            start.wait(10)
+            won.append(claim(account, f"worker {number}, {turn}", later) is not None)
+        return won
+
+    first, second = _together(2, work)
+    assert isinstance(first, list)
+    assert isinstance(second, list)
+    assert [one + other for one, other in zip(first, second, strict=True)] == [1] * rounds
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_fence_waits_for_the_one_who_is_writing(account: BrokerAccount, now: datetime) -> None:
     """The old holder's transaction is either before the new claim or refused; never beside it."""
     held = claim(account, "old", now)

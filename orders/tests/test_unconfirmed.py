@@ -151,8 +151,19 @@ def test_a_venue_without_ids_is_never_sent_an_order_twice(
 def test_a_minute_without_an_answer_hands_it_to_its_owner(hub: Hub, venue: Venue) -> None:
     order = lose(hub, venue, heard=False)
     venue.fail("order", RateLimited("slow down"), times=99)
-    for _ in range(7):
+    for _ in range(9):
         hub.sweep(9.5)
     order.refresh_from_db()
     assert (order.status, order.reason) == ("unconfirmed", "NEEDS_REVIEW")
     assert len(venue.asked("submit")) == 1
+
+
+def test_a_hub_that_was_away_hands_nothing_over_after_one_look(hub: Hub, venue: Venue) -> None:
+    """A minute in which nobody asked is no minute of silence."""
+    order = lose(hub, venue, heard=False)
+    hub.sweep(90)
+    order.refresh_from_db()
+    assert order.reason == "OUTCOME_UNKNOWN"
+    sweep_until_settled(hub)
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == ("filled", 2)

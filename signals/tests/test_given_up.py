@@ -83,21 +83,3 @@ def test_a_commit_that_failed_can_be_given_up_when_it_is_tried_again(batch: list
     unseal(batch)
     assert batch[0].give_up()
     assert not seal(batch)
-
-
-def test_a_writer_is_stuck_only_while_one_batch_takes_long(
-    batch: list[Arrival], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not while batch after batch goes through, however long the queue is."""
-    writer = ingest.Writer()
-    writer._waiting.extend(batch)
-    assert not writer.is_stuck()
-    clock = [100.0]
-    monkeypatch.setattr("signals.ingest.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr(ingest, "BATCH_LIMIT", 1)
-    for _ in batch:
-        writer._next_work()
-        clock[0] += 1.9
-        assert not writer.is_stuck()
-    clock[0] += 0.2
-    assert writer.is_stuck()

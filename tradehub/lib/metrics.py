@@ -24,7 +24,7 @@ webhook_ack_seconds = Histogram(
 decisions = Counter("tradehub_decisions", "Decisions.", ["outcome"], registry=_own)
 denials = Counter("tradehub_denials", "Failed checks of denied decisions.", ["code"], registry=_own)
 orders = Counter(
-    "tradehub_orders", "Orders that reached a status.", ["kind", "status"], registry=_own
+    "tradehub_orders", "Orders that reached a status.", ["role", "status"], registry=_own
 )
 signal_to_order_seconds = Histogram(
     "tradehub_signal_to_order_seconds",

@@ -1,0 +1,48 @@
+"""Waiting for a thread's work as long as it gets on with it, and no longer.
+
+In a burst everybody waits for his turn, and gets it. One waits in vain only behind a statement that
+hangs: then the answer must not wait with it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STUCK_SECONDS = 2.0
+"""What a thread does at once takes a tenth of it."""
+LOOK_SECONDS = 0.1
+
+
+class Progress:
+    """Of a thread that does one thing after the other."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+
+    def is_stuck(self) -> bool:
+        since = self._since
+        return since is not None and time.monotonic() - since > STUCK_SECONDS
+
+
+async def finished(
+    work: "asyncio.Future[Any]", progress: Progress, *, due: float, give_up: Callable[[], bool]
+) -> bool:
+    """Wait until `work` is done. False: after `due` (of the event loop's clock) the thread was
+    found stuck, and `give_up` agreed."""
+    loop = asyncio.get_running_loop()
+    await asyncio.wait([work], timeout=max(0.0, due - loop.time()))
+    while not work.done():
+        if progress.is_stuck() and give_up():
+            return False
+        await asyncio.wait([work], timeout=LOOK_SECONDS)
+    return True

@@ -1,0 +1,105 @@
+"""`python -m tests.chaos --faults N --seed S --engine sqlite|postgresql`: the door of a run."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import SystemRandom
+
+from benchmarks.processes import plain_environment
+from tests.chaos.processes import Hub
+from tests.servers import Postgres, free_port, postgres_binaries
+from tests.venue.process import VenueProcess
+
+SETTINGS = "tests.venue.settings"
+
+
+def main() -> int:
+    given = _flags().parse_args()
+    signal.signal(signal.SIGTERM, _leave)
+    seed = SystemRandom().randrange(10**6) if given.seed is None else given.seed
+    with _home() as home, _database(given.engine) as database:
+        environment = {
+            **plain_environment(),
+            **database,
+            "TRADEHUB_HOME": str(home),
+            "ENV_FILE": os.devnull,
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+        }
+        hub = Hub(home, given.port or free_port(), environment)
+        venue = VenueProcess(home / "venue", given.venue_port)
+        try:
+            hub.start()
+            hub.wait_ready()
+            return _run(given, seed, hub, venue, environment)
+        finally:
+            hub.stop()
+            venue.stop()
+            if given.keep is not None:
+                shutil.copytree(home, given.keep, dirs_exist_ok=True, ignore=_SOCKETS)
+
+
+_SOCKETS = shutil.ignore_patterns("*.sock", "*.turn")
+
+
+def _run(
+    given: argparse.Namespace, seed: int, hub: Hub, venue: VenueProcess, settings: dict[str, str]
+) -> int:
+    os.environ.update(settings)
+    import django
+
+    django.setup()
+    from tests.chaos import run  # it needs the settings, and they need the hub's home
+
+    faults = given.faults if given.seconds is None else None
+    wanted = run.Wanted(faults, given.seconds, seed, given.engine, given.rate)
+    return run.main(wanted, hub, venue)
+
+
+def _flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    flags.add_argument("--faults", type=int, default=3000, help="until so many are injected")
+    flags.add_argument("--seconds", type=float, help="so long instead")
+    flags.add_argument("--seed", type=int, help="of alerts and faults; drawn when not given")
+    flags.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+    flags.add_argument("--rate", type=float, default=2.5, help="alerts a second")
+    flags.add_argument("--port", type=int, help="of the hub")
+    flags.add_argument("--venue-port", type=int)
+    flags.add_argument("--keep", type=Path, help="where the hub's home is copied in the end")
+    return flags
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="tradehub-chaos-"))
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _database(engine: str) -> Iterator[dict[str, str]]:
+    """What the hub's environment says of it."""
+    if engine == "sqlite":
+        yield {}
+        return
+    server = Postgres(postgres_binaries())
+    try:
+        yield {"DATABASE_URL": server.start()}
+    finally:
+        server.stop()
+
+
+def _leave(number: int, frame: object) -> None:
+    """So that every process that was started here is ended."""
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
