@@ -18,6 +18,7 @@ from brokers.models import BrokerAccount
 from dashboard import wording
 from orders.lifecycle import WORKING
 from orders.models import Decision, Drift, Fill, Order, Position, Reconciliation
+from orders.reviewing import reviews_for
 from orders.selectors import (
     AccountSummary,
     PositionView,
@@ -45,7 +46,8 @@ CHART_POINTS = 2_000
 class Shell:
     """`environments`: how many accounts of each kind of money. `stops`: what holds entries back,
     the user's own and the site's. `unprotected`: positions that asked for a stop and have none.
-    `drifts`: symbols that differ from the venue. `unreconciled`: accounts that wait for it."""
+    `drifts`: symbols that differ from the venue. `unreconciled`: accounts that wait for it.
+    `reviews`: orders whose outcome only their owner can find out."""
 
     environments: dict[str, int]
     synthetic: bool
@@ -53,6 +55,7 @@ class Shell:
     unprotected: list[Position]
     drifts: list[Drift]
     unreconciled: list[Reconciliation]
+    reviews: list[Order]
 
     @property
     def live(self) -> int:
@@ -98,6 +101,7 @@ def shell_for(user: User) -> Shell:
         unprotected=alarms,
         drifts=list(drifts_for(user)[:5]),
         unreconciled=list(unreconciled_for(user)[:5]),
+        reviews=list(reviews_for(user)[:5]),
     )
 
 

@@ -53,7 +53,7 @@ ORDER_TAGS: Mapping[str, Tag] = {
 }
 EVENT_WORDS: Mapping[str, str] = {
     "send": "Sending to the venue",
-    "deny": "Denied before sending",
+    "deny": "Denied by us",
     "not_sent": "Never left us; safe to send again",
     "accept": "Accepted by the venue",
     "partial_fill": "Partly filled",
@@ -62,6 +62,7 @@ EVENT_WORDS: Mapping[str, str] = {
     "reject": "Rejected by the venue",
     "expire": "Expired",
     "lose": "Outcome unknown; asking the venue",
+    "review": "Nothing proves its outcome; you have to look at the venue",
     "resend": "Unknown to the venue; sent again under the same id",
 }
 ROLE_WORDS: Mapping[str, str] = {

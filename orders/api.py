@@ -30,6 +30,7 @@ from orders.lifecycle import ENDED
 from orders.models import Fill, LaneItem, Order, Position
 from orders.reconciliation import OrderNews
 from orders.reconciling import reconcile_now
+from orders.reviewing import say_not_placed, say_placed
 from orders.selectors import (
     PositionView,
     RequestResult,
@@ -47,6 +48,7 @@ from orders.serializers import (
     ManualOrderSerializer,
     OrderSerializer,
     PositionSerializer,
+    ReviewSerializer,
     SummarySerializer,
     SyncAskedSerializer,
     SyncSerializer,
@@ -78,7 +80,12 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     queryset = Order.objects.all()
     serializer_class = OrderSerializer
     filterset_class = OrderFilter
-    required_scopes = {"create": "trade", "cancel": "trade", "refresh": "trade"}
+    required_scopes = {
+        "create": "trade",
+        "cancel": "trade",
+        "refresh": "trade",
+        "review": "trade",
+    }
 
     def get_queryset(self) -> QuerySet[Order]:
         if getattr(self, "swagger_fake_view", False):
@@ -131,6 +138,25 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
         """Ask the venue about it now."""
         services.refresh_order(order=order_for(_user(request), pk))
         return Response(OrderSerializer(order_for(_user(request), pk)).data)
+
+    @extend_schema(request=ReviewSerializer, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def review(self, request: Request, pk: str) -> Response:
+        """What became of an order with the reason NEEDS_REVIEW, by the word of its owner, who has
+        looked at the venue. The venue is asked first: what it tells counts more (409)."""
+        user = _user(request)
+        order = order_for(user, pk)
+        said = ReviewSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        number, now, ip = said.validated_data["venue_order_id"], utc_now(), ip_of(request)
+        if said.validated_data["placed"]:
+            say_placed(order=order, venue_order_id=number, actor=user, now=now, ip=ip)
+        elif number:
+            text = "An order that is not there has no number there."
+            raise BadInput(text, code="CONTRADICTORY_FIELDS", pointer="/venue_order_id")
+        else:
+            say_not_placed(order=order, actor=user, now=now, ip=ip)
+        return Response(OrderSerializer(order_for(user, pk)).data)
 
 
 class Fills(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):

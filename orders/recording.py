@@ -138,7 +138,8 @@ def apply_report(
         _record_fill(order, fill, venue, now)
     status = OrderStatus(order.status)
     if report.status in _LIVES and status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED):
-        record_event(order, E.ACCEPT, key=f"accept:{order.attempts}", now=now, reason="", **venue)
+        key = f"accept:{order.attempts}"
+        record_event(order, E.ACCEPT, key=key, now=now, reason="", reason_text="", **venue)
     elif report.status is ReportStatus.FILLED and _is_all(order, report):
         record_event(order, E.FILL, key="filled", now=now, **venue)
     elif report.status in _ENDINGS and status not in ENDED:
@@ -206,14 +207,19 @@ def _record_fill(order: Order, fill: FillReport, venue: dict[str, Any], now: dat
         },
         filled_quantity=filled,
         average_fill_price=average_fill_price(fills),
-        reason=""
-        if order.status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED)
-        else order.reason,
+        **_no_doubt_left(order),
         **venue,
     )
     realized = move_position(order, fill, first=not earlier, now=now)
     if realized:
         Fill.objects.filter(pk=row.pk).update(realized_pnl=realized)
+
+
+def _no_doubt_left(order: Order) -> dict[str, str]:
+    """What was said of an order in doubt is over once the venue has told of it."""
+    if order.status in (OrderStatus.SENDING, OrderStatus.UNCONFIRMED):
+        return {"reason": "", "reason_text": ""}
+    return {}
 
 
 def _write_fill(order: Order, fill: FillReport) -> Fill:

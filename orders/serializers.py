@@ -131,6 +131,17 @@ class ManualOrderSerializer(StrictSerializer):
     risk_profile = serializers.CharField(max_length=32, required=False, allow_null=True)
 
 
+class ReviewSerializer(StrictSerializer):
+    placed = serializers.BooleanField(help_text="is the order at the venue?")
+    venue_order_id = serializers.CharField(
+        max_length=80,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="its number there; needed when it is",
+    )
+
+
 class UndecidedSerializer(serializers.Serializer[Any]):
     """The account's lane has not come to it yet; `url` tells when it has."""
 

@@ -110,7 +110,7 @@ def _look_up(desk: Desk, order: Order) -> None:
         if able.client_ids is ClientIds.NONE:
             hand_over(desk, order, "The venue knows orders only by its own ids.")
             return
-        report = _find(desk.broker, order, thorough=order.looks + 1 >= LOOKS_FOR_PROOF)
+        report = find_at_venue(desk.broker, order, thorough=order.looks + 1 >= LOOKS_FOR_PROOF)
     except Exception as error:  # whatever broke, nothing is proven
         raise NotYet("OUTCOME_UNKNOWN", _note_look(desk, order, heard=False)) from error
     if report is not None:
@@ -143,7 +143,7 @@ def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
     return in_write_transaction(note)
 
 
-def _find(broker: Broker, order: Order, *, thorough: bool) -> OrderReport | None:
+def find_at_venue(broker: Broker, order: Order, *, thorough: bool) -> OrderReport | None:
     """What the venue says of the order. `thorough`: not only by its id, for an id may be free
     again once its order has ended, and look-ups may lag behind lists."""
     client_id = order.client_order_id

@@ -341,6 +341,60 @@ def test_a_delete_asks_first_and_says_why_not(newcomer: Page) -> None:
     expect(page.get_by_role("heading", name="My first strategy")).to_be_visible()
 
 
+IN_DOUBT = """
+import time
+from datetime import timedelta
+from orders.lifecycle import OrderEventName
+from orders.models import Order
+from orders.recording import record_event
+from tradehub.lib.clock import utc_now
+from tradehub.lib.db import in_write_transaction
+
+def hand_over():
+    like, at = Order.objects.filter(role="entry").order_by("id").last(), utc_now()
+    at -= timedelta(minutes=1)
+    order = Order.objects.create(
+        owner_id=like.owner_id, account_id=like.account_id, leg="0", client_order_id="in-doubt",
+        symbol="DOUBT", side="buy", order_type="market", time_in_force="day", quantity=3,
+        role="entry", status="unconfirmed", source="webhook", submitted_at=at, updated_at=at,
+    )
+    text = "Nothing could be learnt about it for a minute."
+    event = OrderEventName.REVIEW
+    record_event(order, event, key="review", now=at, reason="NEEDS_REVIEW", reason_text=text)
+
+in_write_transaction(hand_over)
+time.sleep(1)  # the frame leaves by a thread that ends with the process
+"""
+
+
+def test_an_order_that_needs_a_look_shouts_at_once_and_takes_its_answer(
+    hub: RunningHub, newcomer: Page
+) -> None:
+    page = newcomer
+    page.click("#send-test")
+    expect(page.locator("[data-step=filled].is-done")).to_be_visible()
+    page.get_by_role("link", name="Strategies").click()
+    expect(page.get_by_text("Live", exact=True).first).to_be_visible()
+    page.evaluate("window.neverReloaded = true")
+    hub.manage("shell", "-c", IN_DOUBT)
+    expect(page.get_by_text("Was the buy of 3 DOUBT placed?")).to_be_visible()
+    assert page.evaluate("window.neverReloaded") is True
+    page.get_by_role("link", name="Say what you found").click()
+    page.get_by_role("button", name="It is there…").click()
+    for scheme, size in LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        _check_sound(page, f"review-{scheme}-{size['width']}", full=False)
+    page.fill("#review-number", "4711")
+    page.get_by_role("button", name="It is this one").click()
+    expect(page.get_by_text("lists no order 4711")).to_be_visible()
+    _check_sound(page, "review-refused", full=False)
+    page.get_by_role("button", name="It is not there…").click()
+    page.get_by_role("button", name="It is not there", exact=True).click()
+    expect(page.get_by_text("has ended as denied")).to_be_visible()
+    expect(page.get_by_text("Was the buy of 3 DOUBT placed?")).to_have_count(0)
+
+
 def test_the_decision_page_explains_a_denial(
     hub: RunningHub, demo: dict[str, Any], page: Page
 ) -> None:

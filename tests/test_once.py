@@ -92,7 +92,7 @@ FORMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(list(form)[:3]))
-def test_a_dialect_is_read_the_same_however_it_is_sent(
+def test_case_07_a_dialect_is_read_the_same_however_it_is_sent(
     hub: RunningHub, demo: dict[str, Any], form: dict[str, Any]
 ) -> None:
     path = f"/api/v1/signals/preview/?strategy={demo['strategy_id']}"
@@ -111,7 +111,7 @@ def test_a_dialect_is_read_the_same_however_it_is_sent(
     assert all(each == intents[0] for each in intents)
 
 
-def test_fifty_copies_at_once_make_one_order(hub: RunningHub, demo: dict[str, Any]) -> None:
+def test_case_04_fifty_copies_at_once_make_one_order(hub: RunningHub, demo: dict[str, Any]) -> None:
     symbol = new_symbol()
     alert = {"symbol": symbol, "action": "buy", "quantity": 1, "price": 100, "alert_id": symbol}
     with ThreadPoolExecutor(50) as pool:
@@ -140,7 +140,7 @@ def test_two_alerts_in_one_second_make_two_orders_in_order(
 
 
 @pytest.mark.parametrize("victims", [("worker",), ("redis",), ("worker", "redis")], ids="+".join)
-def test_kill_9_between_the_answer_and_the_fill(
+def test_case_02_kill_9_between_the_answer_and_the_fill(
     hub: RunningHub, demo: dict[str, Any], victims: tuple[str, ...]
 ) -> None:
     """Stopped first, so that the alert is surely answered before anything could fill it."""

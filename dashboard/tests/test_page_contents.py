@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from dashboard.tests.builders import SECRET, World, make_invalid_signal, make_world
 from dashboard.tests.routes import text_of, url_of
-from orders.models import Drift, Position, Reconciliation
+from orders.models import Drift, Order, Position, Reconciliation
 
 
 def test_the_decision_page_masks_secrets_and_tells_the_story(
@@ -338,3 +338,73 @@ def test_an_account_that_waits_for_its_venue_says_so(
     assert "trades only once" in text_of(as_alice.get(page))
     sync = reverse("dashboard:broker-account-sync", args=[world.account.pk])
     assert "was compared with its venue" in text_of(as_alice.post(sync, follow=True))
+
+
+def in_review(world: World) -> Order:
+    """The order of the world, sent without an answer and handed to its owner."""
+    world.order.events.exclude(event="send").delete()
+    world.order.fills.all().delete()
+    Order.objects.filter(pk=world.order.pk).update(
+        status="unconfirmed",
+        reason="NEEDS_REVIEW",
+        reason_text="The venue knows orders only by its own ids.",
+        filled_quantity=Decimal(0),
+        average_fill_price=None,
+        updated_at=world.order.created_at,
+    )
+    world.order.refresh_from_db()
+    return world.order
+
+
+def test_an_order_that_needs_a_look_shouts_on_every_page(as_alice: Client, world: World) -> None:
+    order = in_review(world)
+    for name in ("dashboard", "signals", "strategies"):
+        text = text_of(as_alice.get(reverse(f"dashboard:{name}")))
+        alarm = text.partition(f'data-review="{order.pk}"')[2].partition("</div>")[0]
+        assert "Was the buy of 10 AAPL placed?" in alarm
+        assert url_of("order", world) in alarm
+        assert "NEEDS_REVIEW" in alarm
+    part = as_alice.get(reverse("dashboard:panel", args=["stripe"]))
+    assert f'data-review="{order.pk}"' in text_of(part)
+
+
+def test_an_order_still_being_asked_about_is_no_alarm(as_alice: Client, world: World) -> None:
+    in_review(world)
+    Order.objects.update(reason="OUTCOME_UNKNOWN")
+    page = text_of(as_alice.get(url_of("order", world)))
+    assert "data-review=" not in page
+    assert 'data-dialog="review-missing"' not in page
+
+
+def test_another_users_review_is_no_alarm_here(client: Client, bob: User, world: World) -> None:
+    in_review(world)
+    client.force_login(bob)
+    assert "data-review=" not in text_of(client.get(reverse("dashboard:orders")))
+
+
+def test_the_answer_that_it_is_not_there_ends_the_order(as_alice: Client, world: World) -> None:
+    order = in_review(world)
+    page = text_of(as_alice.get(url_of("order", world)))
+    assert 'data-dialog="review-missing"' in page
+    assert 'id="review-missing"' in page
+    url = url_of("review-order", world)
+    assert as_alice.post(url, {}).status_code == 302  # nothing was said
+    order.refresh_from_db()
+    assert order.status == "unconfirmed"
+    answer = as_alice.post(url, {"placed": "no"}, follow=True)
+    assert answer.redirect_chain[-1][0] == url_of("order", world)
+    assert "has ended as denied" in text_of(answer)
+    assert "alice looked at the venue" in text_of(answer)
+    order.refresh_from_db()
+    assert (order.status, order.reason) == ("denied", "NEEDS_REVIEW")
+    assert "data-review=" not in text_of(answer)
+
+
+def test_a_number_that_is_not_there_is_refused_in_words(as_alice: Client, world: World) -> None:
+    order = in_review(world)
+    said = {"placed": "yes", "venue_order_id": "4711"}
+    text = text_of(as_alice.post(url_of("review-order", world), said, follow=True))
+    assert "lists no order 4711" in text
+    assert "INVALID_FIELD" in text
+    order.refresh_from_db()
+    assert order.status == "unconfirmed"

@@ -1,7 +1,8 @@
 """Signals and orders: the lists, the decision page, one order, and its cancel button."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.requests import ip_of
@@ -9,6 +10,7 @@ from dashboard import decisions, selectors, wording
 from dashboard.views.base import act, is_part, page_of, signed_in, user_of, without_page
 from orders import services as orders_services
 from orders.lifecycle import WORKING
+from orders.reviewing import say_not_placed, say_placed
 from signals.parsing import mask_secrets
 from tradehub.lib.clock import utc_now
 
@@ -117,4 +119,30 @@ def cancel_order(request: HttpRequest, order_id: str) -> HttpResponse:
         ),
         done=f"Cancelling the {order.side} of {order.symbol}: it is in the account's lane.",
         to="dashboard:orders",
+    )
+
+
+@signed_in
+@require_POST
+def review_order(request: HttpRequest, order_id: str) -> HttpResponse:
+    """What its owner found at the venue: nothing, or the order under a number of the venue's."""
+    user = user_of(request)
+    order = selectors.order_for(user, order_id)
+    now, ip = utc_now(), ip_of(request)
+    page = reverse("dashboard:order", args=[order.pk])
+    if request.POST.get("placed") == "yes":
+        number = request.POST.get("venue_order_id", "")
+        return act(
+            request,
+            lambda: say_placed(order=order, venue_order_id=number, actor=user, now=now, ip=ip),
+            done=f"The {order.side} of {order.symbol} is the venue's {number.strip()} now.",
+            to=page,
+        )
+    if request.POST.get("placed") != "no":
+        return redirect(page)
+    return act(
+        request,
+        lambda: say_not_placed(order=order, actor=user, now=now, ip=ip),
+        done=f"The {order.side} of {order.symbol} has ended as denied. Entries pass again.",
+        to=page,
     )

@@ -40,6 +40,8 @@ class World:
         self.venue = NearVenue(lambda: clock.now, self.steps, **rules)
         self._options = options
         for symbol in PRICES:
+            # Half an order may fill, and half of that again: what is held can be protected.
+            self.venue.do("set_instrument", symbol=symbol, step="0.000000001")
             self.price(symbol, 0)
         account = BrokerAccount.objects.create(owner=owner, kind="paper", environment="paper")
         profile = make_profile(owner, now, max_signal_age_seconds=120)

@@ -77,7 +77,7 @@ def resume(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("field", ["timenow", "sent_at", "timestamp"])
-def test_case_9_an_entry_sent_ten_minutes_ago_is_stale(make_hub: MakeHub, field: str) -> None:
+def test_case_09_an_entry_sent_ten_minutes_ago_is_stale(make_hub: MakeHub, field: str) -> None:
     hub = make_hub(limits={"max_signal_age_seconds": 60})
     sent_at = iso(hub.clock.now - timedelta(minutes=9))
     decision = hub.send(action="buy", quantity=1, **{field: sent_at})
@@ -88,7 +88,7 @@ def test_case_9_an_entry_sent_ten_minutes_ago_is_stale(make_hub: MakeHub, field:
     assert status_of(decision) == "stale"
 
 
-def test_case_9_an_alert_has_a_limit_of_its_own(hub: Hub, at: Callable[[float], str]) -> None:
+def test_case_09_an_alert_has_a_limit_of_its_own(hub: Hub, at: Callable[[float], str]) -> None:
     assert hub.codes(action="buy", quantity=1, timenow=at(0), max_age_seconds=30) == [STALE]
     assert hub.codes(action="buy", quantity=1, timenow=at(60), max_age_seconds=90) == []
 
@@ -140,7 +140,7 @@ def only_long(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("begin", [from_flat, only_long, hold_long])
-def test_case_9_an_older_buy_after_a_newer_sell_does_nothing(
+def test_case_09_an_older_buy_after_a_newer_sell_does_nothing(
     hub: Hub, at: Callable[[float], str], begin: Callable[[Hub], None]
 ) -> None:
     begin(hub)

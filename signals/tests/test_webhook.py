@@ -2,70 +2,29 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
-from django.db import connection
 
 from accounts.models import User
-from orders.doorbell import Doorbell
 from orders.models import LaneItem, Order
 from orders.work import drain_lane
-from signals import ingest, waiting, webhook
+from signals import ingest, webhook
 from signals.arrivals import ArrivalOutcome
 from signals.ingest import Writer
-from signals.models import Signal, Strategy, WebhookToken
-from signals.routes import Routes, bump_route_version
+from signals.models import Signal, WebhookToken
+from signals.routes import bump_route_version
 from signals.token_services import create_webhook_token
-from signals.webhook import webhook_app
 from tradehub.lib.clock import utc_now
-from tradehub.lib.ratelimit import Throttle
-from tradehub.lib.tokens import Token, new_token
-from tradehub.testing.asgi import Answer, request
+from tradehub.lib.tokens import new_token
+from tradehub.testing.asgi import Answer
 from tradehub.testing.builders import make_account, make_profile, make_strategy, make_token
+from tradehub.testing.webhook import ALERT, Hook, process
 
-pytestmark = pytest.mark.django_db(transaction=True)
-ALERT = {"symbol": "AAPL", "action": "buy", "quantity": 1, "price": 150}
-
-
-@dataclass
-class Hook:
-    strategy: Strategy
-    token: Token
-
-    def post(self, alert: Any = ALERT, path: str | None = None, **more: Any) -> Answer:
-        body = alert if isinstance(alert, bytes) else orjson.dumps(alert)
-        return request(webhook_app, path or f"/webhook/{self.token.secret}", body, **more)
-
-    def set(self, **values: Any) -> None:
-        WebhookToken.objects.filter(digest=self.token.digest).update(**values)
-        bump_route_version()
-
-
-@pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
-    """A web process of its own: its caches, its threads, and their connections."""
-    own, reader = Writer(), ThreadPoolExecutor(1)
-    waiters = ThreadPoolExecutor(1)
-    rung: list[str] = []
-    monkeypatch.setattr(webhook, "writer", own)
-    monkeypatch.setattr(webhook, "_reader", reader)
-    monkeypatch.setattr(waiting, "_readers", waiters)
-    monkeypatch.setattr(webhook, "_throttle", Throttle())
-    fresh = Routes()
-    monkeypatch.setattr(webhook, "routes", fresh)
-    monkeypatch.setattr(ingest, "routes", fresh)
-    monkeypatch.setattr(ingest, "doorbell", Doorbell(rung.append))
-    yield own
-    own.close()
-    for pool in (reader, waiters):
-        pool.submit(lambda: connection.close()).result()
-        pool.shutdown()
+__all__ = ["process"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("process")]
 
 
 @pytest.fixture
@@ -110,14 +69,29 @@ def test_200_for_a_copy_names_the_first(hook: Hook) -> None:
     assert LaneItem.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None]
-)
-def test_whatever_the_content_type_says(hook: Hook, content_type: str | None) -> None:
-    headers = {"content-type": content_type} if content_type else {}
-    answer = hook.post(b"\xef\xbb\xbf" + orjson.dumps(ALERT), headers=headers)
-    assert answer.status == 202
-    assert Signal.objects.get().intents[0]["verb"] == "enter"
+CONTENT_TYPES = [
+    "application/json",
+    "text/plain",
+    "text/plain; charset=iso-8859-1",
+    "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "none/of;;these",
+    None,
+]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
+def test_case_07_the_same_signal_whatever_the_content_type_says(hook: Hook, mark: bytes) -> None:
+    for number, content_type in enumerate(CONTENT_TYPES):
+        headers = {"content-type": content_type} if content_type else {}
+        body = mark + orjson.dumps(ALERT | {"alert_id": f"t{number}", "comment": "é"})
+        assert hook.post(body, headers=headers).status == 202, content_type
+    stored = [each.intents for each in Signal.objects.all()]
+    assert len(stored) == len(CONTENT_TYPES)
+    read = [[{**each, "idempotency_id": ""} for each in intents] for intents in stored]
+    assert all(each == read[0] for each in read)
+    assert [each["verb"] for each in read[0]] == ["enter"]
 
 
 @pytest.mark.parametrize("field", ["api_key", "passphrase"])
@@ -154,16 +128,27 @@ UNREADABLE: list[tuple[Any, int, str]] = [
     (b"[" * 20_000, 400, "INVALID_JSON"),
     (b'{"symbol":"AAPL","symbol":"MSFT","action":"buy"}', 400, "INVALID_JSON"),
     (b'{"symbol":"AAPL","action":"buy","quantity":NaN}', 400, "INVALID_JSON"),
+    (b'{"symbol":"AAPL","action":"buy","quantity":Infinity}', 400, "INVALID_JSON"),
+    (b'{"symbol":"AAPL","action":"buy","quantity":1e400}', 422, "INVALID_FIELD"),
+    (
+        b'{"symbol":"AAPL","action":"buy","extra":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        400,
+        "INVALID_JSON",
+    ),
     (orjson.dumps(ALERT)[:-1] + b',"pad":"' + b"x" * 65_536 + b'"}', 413, "BODY_TOO_LARGE"),
     (ALERT | {"quantity": -1}, 422, "INVALID_FIELD"),
     (ALERT | {"action": "dance"}, 422, "UNKNOWN_ACTION"),
     (ALERT | {"symbol": "{{ticker}}"}, 422, "UNRESOLVED_PLACEHOLDER"),
+    (ALERT | {"action": "{{strategy.order.action}}"}, 422, "UNRESOLVED_PLACEHOLDER"),
+    (b"x" * 1_000_000, 413, "BODY_TOO_LARGE"),
     ({"action": "buy"}, 422, "MISSING_FIELD"),
 ]
 
 
 @pytest.mark.parametrize(("body", "status", "code"), UNREADABLE)
-def test_400_413_422_are_in_the_owner_s_log(hook: Hook, body: Any, status: int, code: str) -> None:
+def test_case_08_what_is_hostile_is_refused_and_in_the_owner_s_log(
+    hook: Hook, body: Any, status: int, code: str
+) -> None:
     problem = is_problem(hook.post(body), status, code)
     if status == 422:
         assert problem["errors"][0].keys() == {"pointer", "code", "detail"}
@@ -178,7 +163,7 @@ def test_400_413_422_are_in_the_owner_s_log(hook: Hook, body: Any, status: int, 
     assert not LaneItem.objects.exists()
 
 
-def test_409_is_stored_as_invalid(hook: Hook) -> None:
+def test_case_06_an_id_with_another_size_is_a_409_and_stored_as_invalid(hook: Hook) -> None:
     first = hook.post(ALERT | {"alert_id": "x"})
     problem = is_problem(
         hook.post(ALERT | {"alert_id": "x", "quantity": 2}), 409, "IDEMPOTENCY_CONFLICT"

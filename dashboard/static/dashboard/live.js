@@ -98,6 +98,12 @@
     }, 2000);
   };
 
+  // An order that needs its owner's look is an alarm on every page; most orders never are.
+  const inReview = (frame) => frame.type === "order" && (
+    frame.reason === "NEEDS_REVIEW" ||
+    document.querySelector(`[data-review="${CSS.escape(frame.id)}"]`)
+  );
+
   // ---- frames ----
   const toast = (text, tone) => {
     document.dispatchEvent(new CustomEvent("toast", { detail: { text, tone } }));
@@ -108,7 +114,10 @@
     if (frame.status === "filled") toast(`${what}: order filled.`, "good");
     if (frame.status === "rejected") toast(`${what}: the venue rejected the order.`, "bad");
     if (frame.status === "denied") toast(`${what}: the order was denied before sending.`, "bad");
-    if (frame.status === "unconfirmed") toast(`${what}: outcome unknown, being checked.`, "bad");
+    if (frame.status === "unconfirmed") {
+      const look = frame.reason === "NEEDS_REVIEW";
+      toast(look ? `${what}: look at the venue for it.` : `${what}: outcome unknown, being checked.`, "bad");
+    }
   };
   const isOld = (frame) => {
     if (!frame.version) return false;
@@ -131,6 +140,7 @@
     else if (frame.type === "equity") equity(frame);
     else {
       panels(frame.type).forEach((panel) => { if (wants(panel, frame)) refresh(panel); });
+      if (inReview(frame)) panels("review").forEach(refresh);
       announce(frame);
     }
     document.dispatchEvent(new CustomEvent("live:frame", { detail: frame }));

@@ -44,9 +44,14 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "NEEDS_REVIEW",
         "A person has to look at it",
-        "What the venue shows and what TradeHub has recorded can't be brought together without a "
-        "guess, so nothing was changed. New entries for it wait; exits pass.",
-        "Open the account's page, compare both sides and choose which one is right.",
+        "The order was sent, and nothing proves what became of it: the venue gave no answer for a "
+        "minute, or knows orders only by its own numbers. It is not sent again, and new entries in "
+        "its symbol are denied until somebody knows; exits pass.",
+        "Look at the venue's own site for the order: symbol, side, quantity and time stand on its "
+        "page here. Then answer on that page: it is not there, or it is there under which number. "
+        "Either way TradeHub asks the venue once more before it believes it. Don't send the same "
+        "trade by hand before. On an order that was denied, this says that its owner did not find "
+        "it at the venue.",
     ),
     (
         "UNPROTECTED_POSITION",
