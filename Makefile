@@ -20,8 +20,7 @@ demo: $(VENV)/.run ## a demo user, a paper account, and a curl line to paste
 
 test: $(VENV)/.dev $(ASSETS) ## the whole suite: SQLite, then what touches the database on PostgreSQL
 	@./tests/needs.sh
-	$(BIN)/pytest $(ARGS)
-	$(BIN)/pytest --engine=postgresql $(ARGS)
+	@$(BIN)/python -m tests $(ARGS)
 
 bench: $(VENV)/.dev $(ASSETS) ## the benchmarks, each against its floor in the same run
 	@./tests/needs.sh

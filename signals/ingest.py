@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 import structlog
-from django.db import Error, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from orders.doorbell import doorbell
 from signals import ingest_rows
@@ -98,13 +98,15 @@ class Writer:
                 return
             try:
                 with self.progress.at_work():
-                    store_batch(batch)
-                    store_throttled(throttled)
+                    if not store_batch(batch) and self.progress.has_failed():
+                        batch += self._give_up_waiting()
             except Exception as error:  # this one thread must outlive whatever one alert does
                 log.exception("ingest_broke", error=type(error).__name__)
             self._storing = ()
             for arrival in batch:
                 _answer(arrival)
+            with self.progress.at_work():
+                store_throttled(throttled)
 
     def _next_work(self) -> tuple[list[Arrival], Counter[str]]:
         """What waits; nothing at all only when closing."""
@@ -115,6 +117,14 @@ class Writer:
             throttled, self._throttled = self._throttled, Counter()
             self._storing = [self._waiting.popleft() for _ in range(size)]
             return list(self._storing), throttled
+
+    def _give_up_waiting(self) -> list[Arrival]:
+        """The database is away: an attempt of their own would make them wait past their time."""
+        with self._condition:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        _fail(waiting)
+        return waiting
 
 
 def _answer(arrival: Arrival) -> None:
@@ -131,28 +141,31 @@ class GivenUp(Exception):
     """While the transaction waited, the sender of one of its alerts was told "not stored"."""
 
 
-def store_batch(batch: Sequence[Arrival]) -> None:
+def store_batch(batch: Sequence[Arrival]) -> bool:
     """Store all in one transaction; if a row spoils it, each in its own. Sets their outcomes.
 
-    What was given up meanwhile is left out, down to the moment before the commit."""
+    What was given up meanwhile is left out, down to the moment before the commit. False: the
+    database is away."""
     batch = [each for each in batch if not each.given_up]
     if not batch:
-        return
+        return True
     try:
         _commit(batch)
     except GivenUp:
         _fail([each for each in batch if each.given_up])
-        store_batch(batch)
+        return store_batch(batch)
     except (OperationalError, InterfaceError) as error:
         # The database is away: one by one would only make everybody wait longer.
         log.error("ingest_failed", error=type(error).__name__, alerts=len(batch))
         _fail(batch)
         connection.close()
+        return False
     except Exception as error:  # a value that the driver can't even bind is no database error
         log.warning("ingest_batch_spoiled", error=type(error).__name__, alerts=len(batch))
         _one_by_one(batch)
     else:
         _announce(batch)
+    return True
 
 
 def store_throttled(counts: Mapping[str, int]) -> None:
@@ -161,7 +174,7 @@ def store_throttled(counts: Mapping[str, int]) -> None:
         return
     try:
         in_write_transaction(lambda: ingest_rows.count_throttled(counts))
-    except Error as error:
+    except Exception as error:  # the writer's thread must outlive it
         log.warning("throttled_not_counted", error=type(error).__name__)
 
 

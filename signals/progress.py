@@ -13,6 +13,8 @@ from typing import Any
 STUCK_SECONDS = 2.0
 """What a thread does at once takes a tenth of it."""
 LOOK_SECONDS = 0.1
+SLOW_SECONDS = 0.5
+"""Who waited behind a failure that took so long has no time left for one of his own."""
 
 
 class Progress:
@@ -20,6 +22,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._failed_slowly_at = 0.0
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -28,6 +31,17 @@ class Progress:
             yield
         finally:
             self._since = None
+
+    def has_failed(self) -> bool:
+        """Call at work, when it has failed. True: slowly, so whoever waits should be let go."""
+        slowly = self._since is not None and time.monotonic() - self._since > SLOW_SECONDS
+        if slowly:
+            self._failed_slowly_at = time.monotonic()
+        return slowly
+
+    def failed_slowly_since(self, moment: float) -> bool:
+        """Whether work that was asked for at `moment` (monotonic) has waited behind such one."""
+        return self._failed_slowly_at > moment
 
     def is_stuck(self) -> bool:
         since = self._since

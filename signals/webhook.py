@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, OperationalError, close_old_connections
 from django.http.request import split_domain_port, validate_host
 
 from signals import waiting
@@ -255,10 +255,18 @@ def _throttle_or_refuse(route: Route) -> None:
 
 
 async def _in_reader(look: Callable[[], Route | None], deadline: float) -> Route | None:
+    asked = time.monotonic()
+
     def read() -> Route | None:
+        if _reading.failed_slowly_since(asked):
+            raise OperationalError("as for the one before")
         with _reading.at_work():
-            close_old_connections()
-            return look()
+            try:
+                close_old_connections()
+                return look()
+            except DatabaseError:
+                _reading.has_failed()
+                raise
 
     found = asyncio.get_running_loop().run_in_executor(_reader, read)
     if not await finished(found, _reading, due=deadline, give_up=lambda: True):

@@ -1,6 +1,7 @@
 """The group commit: stored before it is answered, once, and each alert for itself."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection
 
 from accounts.models import User
 from orders.models import LaneItem
-from signals import ingest, ingest_rows
+from signals import ingest, ingest_rows, progress
 from signals.arrivals import Arrival, ArrivalOutcome
 from signals.ingest import Writer, store_batch
 from signals.ingest_rows import BODY_WINDOW
@@ -356,6 +357,39 @@ def test_the_writer_outlives_whatever_one_alert_does(
     assert first.outcome is (
         ArrivalOutcome.NOT_STORED if where == "store_batch" else ArrivalOutcome.ACCEPTED
     )
+
+
+@pytest.mark.parametrize(("took", "attempts"), [(0.0, [1, 2]), (0.03, [1])])
+def test_who_waits_behind_a_slow_failure_is_answered_with_it(
+    token: Token,
+    now: datetime,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+    took: float,
+    attempts: list[int],
+) -> None:
+    """Each attempt takes seconds while the database is away, and a sender has three."""
+    monkeypatch.setattr(progress, "SLOW_SECONDS", 0.02 if took else 60)
+    begun, all_wait, sizes = threading.Event(), threading.Event(), []
+
+    def fails(batch: list[Arrival]) -> None:
+        sizes.append(len(batch))
+        begun.set()
+        assert all_wait.wait(20)
+        time.sleep(took)
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(ingest, "_commit", fails)
+    batch = numbered(token, now, 3)
+    answers = Answers(batch)
+    writer.put(batch[0])
+    assert begun.wait(20)
+    for each in batch[1:]:
+        writer.put(each)
+    all_wait.set()
+    answers.wait()
+    assert outcomes(batch) == ["not_stored"] * 3
+    assert sizes == attempts
 
 
 def test_a_full_queue_says_so_at_once(

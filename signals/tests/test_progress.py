@@ -1,6 +1,7 @@
 """Who waits for a thread waits as long as it gets on, and not behind what hangs."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,8 +11,9 @@ from signals.progress import Progress, finished
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Of the module alone: the event loop keeps its own, or nothing would ever time out."""
     now = [100.0]
-    monkeypatch.setattr("signals.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(progress, "LOOK_SECONDS", 0.001)
     return now
 

@@ -1,17 +1,20 @@
 """The webhook from outside: each row of the contract's table, through the callable itself."""
 
+import asyncio
 import hashlib
 import hmac
+import time
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+from django.db import OperationalError
 
 from accounts.models import User
 from orders.models import LaneItem, Order
 from orders.work import drain_lane
-from signals import ingest, webhook
+from signals import ingest, progress, webhook
 from signals.arrivals import ArrivalOutcome
 from signals.ingest import Writer
 from signals.models import Signal, WebhookToken
@@ -329,6 +332,28 @@ def test_503_when_the_queue_is_full(hook: Hook, monkeypatch: pytest.MonkeyPatch)
     answer = hook.post()
     is_problem(answer, 503, "NOT_STORED")
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(("slow", "looks"), [(60.0, 3), (0.01, 1)])
+def test_who_waits_behind_a_slow_look_up_that_fails_is_answered_with_it(
+    monkeypatch: pytest.MonkeyPatch, slow: float, looks: int
+) -> None:
+    monkeypatch.setattr(progress, "SLOW_SECONDS", slow)
+    looked = []
+
+    def fails() -> None:
+        looked.append(True)
+        time.sleep(0.02)
+        raise OperationalError("server closed the connection")
+
+    async def three() -> list[Any]:
+        due = asyncio.get_running_loop().time() + webhook.ANSWER_SECONDS
+        looking = [webhook._in_reader(fails, due) for _ in range(3)]
+        return await asyncio.gather(*looking, return_exceptions=True)
+
+    answers = asyncio.run(three())
+    assert [(type(each), each.status) for each in answers] == [(webhook.Refused, 503)] * 3
+    assert len(looked) == looks
 
 
 def test_503_when_it_could_not_be_stored(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
