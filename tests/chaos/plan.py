@@ -13,7 +13,7 @@ from random import Random
 
 from tests.venue.faults import CrashPoint, FaultKind
 
-STORM_SECONDS = 25.0
+STORM_SECONDS = 35.0
 CALM_SECONDS = 65.0
 CYCLE_SECONDS = STORM_SECONDS + CALM_SECONDS
 F = FaultKind
@@ -49,12 +49,12 @@ class Step:
 
 Draw = tuple[float, Do, str]
 _STORM: tuple[Draw, ...] = (
-    (4, Do.KILL, "worker"),
-    (3, Do.KILL, "web"),
-    (2, Do.KILL, "beat"),
-    (2, Do.KILL, "redis"),
-    (1.5, Do.KILL, "up"),
-    (6, Do.CRASH, "worker"),
+    (8, Do.KILL, "worker"),
+    (6, Do.KILL, "web"),
+    (3, Do.KILL, "beat"),
+    (4, Do.KILL, "redis"),
+    (2.5, Do.KILL, "up"),
+    (12, Do.CRASH, "worker"),
 )
 _ANYTIME: tuple[Draw, ...] = (
     (3, Do.STOP, "worker"),
