@@ -7,7 +7,7 @@ MANAGE := $(BIN)/python manage.py
 ASSETS := frontend/dist/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos check demo assets fmt lock clean
+.PHONY: help run test bench chaos mutants check demo assets fmt lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ bench: $(VENV)/.dev $(ASSETS) ## the benchmarks, each against its floor in the s
 chaos: $(VENV)/.dev $(ASSETS) ## N faults (3000) under fire, then the books compared (SEED, ENGINE)
 	@./tests/needs.sh
 	@$(BIN)/python -m tests.chaos --faults $(or $(N),3000) --engine $(or $(ENGINE),sqlite) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutants: $(VENV)/.dev ## break what carries the promises, bit by bit: some test must notice (TARGET)
+	@$(BIN)/python -m tests.mutants $(TARGET) $(ARGS)
 
 check: $(VENV)/.dev $(ASSETS) ## lint, types, import rules, migrations, deployment checks
 	$(BIN)/ruff check .

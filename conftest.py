@@ -13,6 +13,14 @@ settings.load_profile("ours")
 PASSWORD = "correct horse battery"  # noqa: S105  # of people who don't exist
 
 
+@pytest.fixture(autouse=True)
+def _no_pages_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing `tradehub.asgi` says that this process serves pages; no other test is told."""
+    from brokers import asking
+
+    monkeypatch.setattr(asking, "_pages", False)
+
+
 @pytest.fixture
 def now() -> datetime:
     """A Wednesday during New York's session."""

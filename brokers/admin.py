@@ -10,7 +10,17 @@ from django.http import HttpRequest
 from accounts.admin import operator_of
 from accounts.requests import ip_of
 from brokers import services
-from brokers.models import BrokerAccount, PaperFill, PaperLedger, PaperOrder, PaperPrice
+from brokers.models import (
+    AccountSnapshot,
+    BrokerAccount,
+    Examination,
+    PaperFill,
+    PaperLedger,
+    PaperOrder,
+    PaperPrice,
+    TradedSymbol,
+)
+from tradehub.core.words import Environment
 from tradehub.lib.admin import ReadOnlyAdmin
 from tradehub.lib.clock import utc_now
 
@@ -27,9 +37,14 @@ class BrokerAccountAdmin(ReadOnlyAdmin):
     def disable(self, request: HttpRequest, queryset: QuerySet[BrokerAccount]) -> None:
         self._switch(request, queryset, enabled=False)
 
-    @admin.action(description="Enable", permissions=["operate"])
+    @admin.action(description="Enable (live ones: their owners only)", permissions=["operate"])
     def enable(self, request: HttpRequest, queryset: QuerySet[BrokerAccount]) -> None:
-        self._switch(request, queryset, enabled=True)
+        """Real money is let loose by whose it is, with the password, and by nobody else."""
+        live = queryset.filter(environment=Environment.LIVE.value, enabled=False).count()
+        if live:
+            messages.warning(request, f"Left to their owners, since they are live: {live}.")
+        others = queryset.exclude(environment=Environment.LIVE.value)
+        self._switch(request, others, enabled=True)
 
     def _switch(
         self, request: HttpRequest, queryset: QuerySet[BrokerAccount], *, enabled: bool
@@ -44,6 +59,19 @@ class BrokerAccountAdmin(ReadOnlyAdmin):
 class OfAccount(ReadOnlyAdmin):
     owner_path = "account__owner"
     list_select_related = ("account",)
+
+
+@admin.register(Examination)
+class ExaminationAdmin(OfAccount):
+    list_display = ("account", "passed", "examined_at", "attempted_at", "due_at")
+    list_filter = ("passed",)
+
+
+@admin.register(AccountSnapshot)
+class AccountSnapshotAdmin(OfAccount):
+    list_display = ("id", "account", "at", "equity", "cash", "currency", "grain")
+    list_filter = ("grain",)
+    ordering = ("-id",)
 
 
 @admin.register(PaperLedger)
@@ -68,4 +96,10 @@ class PaperFillAdmin(OfAccount):
 class PaperPriceAdmin(OfAccount):
     list_display = ("account", "symbol", "last_price", "last_at")
     list_display_links = ("account", "symbol")
+    ordering = ("-id",)
+
+
+@admin.register(TradedSymbol)
+class TradedSymbolAdmin(OfAccount):
+    list_display = ("id", "account", "symbol")
     ordering = ("-id",)

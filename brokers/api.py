@@ -1,7 +1,6 @@
 """REST: `broker-accounts/` and `quotes/`. Thin doors to services; the caller's accounts only."""
 
 import re
-from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
@@ -12,9 +11,10 @@ from rest_framework.views import APIView
 
 from accounts.api import ip_of
 from accounts.models import User
+from accounts.recent import require_password
 from brokers import services
-from brokers.doctor import examine
 from brokers.errors import BrokerError
+from brokers.examining import examine_for_page
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from brokers.selectors import account_for, accounts_for
@@ -34,7 +34,7 @@ from tradehub.lib.clock import utc_now
 class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     """Accounts at brokers. Credentials can be written, never read."""
 
-    queryset = BrokerAccount.objects.all()
+    queryset = BrokerAccount.objects.select_related("examination")
     serializer_class = BrokerAccountSerializer
     required_scopes = {"check": "read"}
 
@@ -42,6 +42,8 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
     def create(self, request: Request) -> Response:
         given = NewAccountSerializer(data=request.data)
         given.is_valid(raise_exception=True)
+        if services.is_going_live(**given.validated_data):
+            require_password(request, now=utc_now())
         account = services.create_account(
             owner=_user(request), now=utc_now(), ip=ip_of(request), **given.validated_data
         )
@@ -59,6 +61,8 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
                 raise BadInput(
                     f"The {name} of an account is fixed. Open another account.", pointer=f"/{name}"
                 )
+        if services.is_delicate(account, **changes):
+            require_password(request, now=utc_now())
         services.update_account(
             account=account, now=utc_now(), actor=_user(request), ip=ip_of(request), **changes
         )
@@ -78,9 +82,7 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
     @action(detail=True, methods=["post"])
     def check(self, request: Request, pk: str) -> Response:
         """The account doctor: what works, what doesn't, what to do."""
-        lines = examine(self.get_object())
-        found: dict[str, Any] = {"ok": all(line.ok for line in lines), "lines": lines}
-        return Response(CheckSerializer(found).data)
+        return Response(CheckSerializer(examine_for_page(self.get_object())).data)
 
 
 class Quotes(APIView):

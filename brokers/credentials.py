@@ -1,12 +1,14 @@
 """Credentials of a broker account: sealed at rest, opened only to build an adapter.
 
 Bound to owner and row, so a copied text opens nowhere else. Nobody else calls `open_credentials`
-than the registry.
+than an adapter's factory, and that in a worker, a stream or a command: a process that serves pages
+asks a worker instead (`brokers.asking`) and can't open them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from brokers.asking import serves_pages
 from brokers.models import BrokerAccount
 from tradehub.core.errors import BadInput
 from tradehub.lib.crypto import open_sealed, seal
@@ -18,21 +20,23 @@ MAX_LENGTH = 8192
 
 def seal_credentials(account: BrokerAccount, credentials: Mapping[str, str]) -> str:
     """Empty for no credentials."""
-    check_credentials(credentials)
     if not credentials:
         return ""
-    return seal(json.dumps(dict(credentials)), context=_context(account))
+    return seal(json.dumps(dict(credentials)), context=credentials_context(account))
 
 
 def open_credentials(account: BrokerAccount) -> dict[str, str]:
+    if serves_pages():
+        raise RuntimeError("Credentials are not opened in a process that serves pages.")
     if not account.sealed_credentials:
         return {}
-    opened = open_sealed(account.sealed_credentials, context=_context(account))
+    opened = open_sealed(account.sealed_credentials, context=credentials_context(account))
     return {str(name): str(value) for name, value in json.loads(opened).items()}
 
 
-def check_credentials(credentials: Mapping[str, str]) -> None:
-    """Raises BadInput; its text never holds a value."""
+def check_credentials(credentials: Mapping[str, str], required: Sequence[str] = ()) -> None:
+    """`required`: the names of all that the kind of account takes; empty takes any. Raises
+    BadInput; its text never holds a value."""
     if not isinstance(credentials, Mapping) or len(credentials) > MAX_NAMES:
         raise BadInput("The credentials are an object of names and texts.", pointer="/credentials")
     for name, value in credentials.items():
@@ -40,7 +44,15 @@ def check_credentials(credentials: Mapping[str, str]) -> None:
             raise BadInput(
                 "Each of the credentials is a text that is not empty.", pointer="/credentials"
             )
+    for name in required:
+        if name not in credentials:
+            text = f"This kind of account needs {' and '.join(required)}."
+            raise BadInput(text, code="MISSING_FIELD", pointer=f"/credentials/{name}")
+    for name in credentials:
+        if required and name not in required:
+            text = f"This kind of account takes {' and '.join(required)}, and nothing else."
+            raise BadInput(text, code="UNSUPPORTED_FIELD", pointer="/credentials")
 
 
-def _context(account: BrokerAccount) -> str:
+def credentials_context(account: BrokerAccount) -> str:
     return f"brokers.BrokerAccount:{account.owner_id}:{account.pk}"

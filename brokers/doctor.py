@@ -1,41 +1,90 @@
 """The account doctor: what stands between an account and a filled order, line by line.
 
-Reads only. A line that is not ok says what to do; one that is ok may still say what to know.
+Asks the venue and changes nothing, here or there; `brokers.examining` keeps what was found. A line
+that is not ok says what to do; one that is ok may still say what to know. The venue's own lines
+come from the module `doctor` beside its adapter (`brokers.registry.venue_lines`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+from django.db import DatabaseError
+
 from brokers.base import Broker
-from brokers.errors import BrokerError
+from brokers.errors import BadCredentials, BrokerError, Unsupported
 from brokers.models import BrokerAccount
-from brokers.options import read_paper_options
-from brokers.registry import connect
+from brokers.registry import connect, venue_lines
+from brokers.selectors import others_at_venue, symbols_of
+from brokers.types import AccountState, Line
 from tradehub.core.money import plain
-from tradehub.core.words import BrokerKind
 from tradehub.lib.clock import utc_now
+from tradehub.lib.crypto import SealBroken
+
+__all__ = ["Line", "Look", "examine", "look_at"]
+
+MOST_SYMBOLS = 20
+CHECK_AGAIN = "Mend what the text names, then check again."
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    name: str
-    ok: bool
-    text: str
-    what_to_do: str = ""
+class Look:
+    lines: tuple[Line, ...]
+    complete: bool
+    """False: the venue did not answer, so nothing was proven."""
+    venue_account_id: str = ""
+
+    @property
+    def hindrances(self) -> list[Line]:
+        """What keeps entries from being sent."""
+        return [line for line in self.lines if line.hard and not line.ok]
 
 
 def examine(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> tuple[Line, ...]:
-    lines = [_switched_on(account)]
+    return look_at(account, now=now).lines
+
+
+def look_at(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Look:
+    found = [_switched_on(account)]
+    complete, identity = True, ""
     try:
         broker = connect(account, now=now)
-        lines += [_balance(broker), _open_orders(broker)]
+        state = broker.account()
+        identity = state.venue_account_id
+        found += [*_identity(account, identity), _balance(state), _holdings(broker)]
+        found += _symbols(broker, symbols_of(account))
+        found += venue_lines(account, broker)
+    except SealBroken:
+        found.append(_unopened())
     except BrokerError as error:
-        fix = "Mend what the text names, then check again."
-        lines.append(Line("connection", False, f"{error.text} ({error.code})", fix))
-    if account.kind == BrokerKind.PAPER:
-        lines += _paper_lines(account)
-    return tuple(lines)
+        complete = isinstance(error, BadCredentials | Unsupported)
+        found.append(
+            Line("connection", False, error.text, CHECK_AGAIN, hard=complete, code=error.code)
+        )
+    except DatabaseError:
+        raise
+    except Exception as error:  # an adapter that breaks is a finding too, and proves nothing
+        log.exception("account_check_broke", account=account.pk, error=type(error).__name__)
+        complete = False
+        text = "The check broke inside TradeHub; its log says more."
+        found.append(Line("connection", False, text, "Tell the operator.", code="INTERNAL_ERROR"))
+    return Look(tuple(found), complete, identity)
+
+
+def taken(identity: str) -> Line:
+    """The same account at the venue, behind a second row."""
+    return Line(
+        "identity",
+        False,
+        f"The venue's account {identity} is connected to this hub already, behind another row. "
+        "Two rows would each count what the other trades as their own.",
+        "Trade on the other row, or delete it if it never had an order; then check again.",
+        hard=True,
+        code="VENUE_ACCOUNT_TAKEN",
+    )
 
 
 def _switched_on(account: BrokerAccount) -> Line:
@@ -45,8 +94,22 @@ def _switched_on(account: BrokerAccount) -> Line:
     return Line("enabled", False, "The account is disabled: entries are denied.", fix)
 
 
-def _balance(broker: Broker) -> Line:
-    state = broker.account()
+def _identity(account: BrokerAccount, identity: str) -> list[Line]:
+    if not identity:
+        return []
+    if account.venue_account_id and account.venue_account_id != identity:
+        text = (
+            f"This key belongs to the venue's account {identity}; the row was opened for "
+            f"{account.venue_account_id}. What both hold would be mixed."
+        )
+        fix = "Enter a key of the first one, or open another account here for this key."
+        return [Line("identity", False, text, fix, hard=True, code="VENUE_ACCOUNT_CHANGED")]
+    if others_at_venue(account, identity).exists():
+        return [taken(identity)]
+    return [Line("identity", True, f"The venue's account {identity}, connected once.")]
+
+
+def _balance(state: AccountState) -> Line:
     worth, power = plain(state.equity), plain(state.buying_power)
     text = f"Equity {worth} {state.currency}, buying power {power} {state.currency}."
     if state.buying_power > 0:
@@ -54,20 +117,25 @@ def _balance(broker: Broker) -> Line:
     return Line("balance", False, text, "Close something: there is no buying power for entries.")
 
 
-def _open_orders(broker: Broker) -> Line:
+def _holdings(broker: Broker) -> Line:
     orders, positions = len(broker.open_orders()), len(broker.positions())
     return Line("holdings", True, f"{positions} positions, {orders} working orders.")
 
 
-def _paper_lines(account: BrokerAccount) -> list[Line]:
-    options = read_paper_options(account.options)
-    if options.price_source == "synthetic":
-        text = "Prices are made up (a seeded walk). Good for a demo, worthless as a test of a plan."
-    else:
-        text = "Prices are those that your alerts name: an alert without price can't be priced."
-    lines = [Line("prices", True, text)]
-    if not options.fee_percent and not options.slippage_percent:
-        fix = "Set fee_percent and slippage_percent to what your broker and market cost."
-        text = "No fee and no slippage: results will look better than live ones."
-        lines.append(Line("costs", True, text, fix))
-    return lines
+def _symbols(broker: Broker, symbols: Iterable[str]) -> list[Line]:
+    """Those that its strategies name."""
+    asked = sorted(symbols)[:MOST_SYMBOLS]
+    if not asked:
+        return []
+    unknown = [symbol for symbol in asked if broker.instrument(symbol) is None]
+    if not unknown:
+        return [Line("symbols", True, f"The venue trades {', '.join(asked)}.")]
+    text = f"The venue does not trade {', '.join(unknown)}, which a strategy names."
+    fix = "Correct the strategy's symbols, or map them to the venue's in its symbol_map."
+    return [Line("symbols", False, text, fix, code="SYMBOL_UNKNOWN")]
+
+
+def _unopened() -> Line:
+    text = "The stored credentials can't be opened: their key is not in FIELD_ENCRYPTION_KEYS."
+    fix = "Restore that key and run `manage.py rotate_keys`, or enter the credentials again."
+    return Line("credentials", False, text, fix, hard=True)

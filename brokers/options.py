@@ -1,7 +1,8 @@
 """Options of a broker account: names, defaults, bounds. Checked here before they are stored.
 
-Pure. Stored numbers are plain strings, so that JSON never makes a float of one. What a kind has
-not built yet is refused by name, never taken and ignored.
+Pure. Each kind has a table of readers; what an account leaves out takes its default. Stored numbers
+are plain strings, so that JSON never makes a float of one. What a kind has not built yet is refused
+by name, never taken and ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ PRICE_SOURCES = ("signal", "synthetic")
 LATER_PRICE_SOURCES = ("binance", "alpaca")
 FIXED_ONCE_OPEN = ("starting_cash", "currency")
 """What the ledger began with; a change would rewrite history."""
+
+Reader = Callable[[str, Any], Any]
+"""Takes an option's name and what was given; the value. Raises BadInput."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +39,62 @@ class PaperOptions:
 
     def to_json(self) -> dict[str, Any]:
         """As stored and shown: decimals as strings."""
-        return {
-            name: plain(value) if isinstance(value, Decimal) else value
-            for name in PAPER_OPTIONS
-            for value in [getattr(self, name)]
-        }
+        return {name: _as_json(getattr(self, name)) for name in PAPER_OPTIONS}
 
 
 def read_paper_options(given: Mapping[str, Any]) -> PaperOptions:
     """Defaults filled in. Raises BadInput with the pointer `/options/<name>`."""
+    return PaperOptions(**_read(given, PAPER_OPTIONS))
+
+
+def read_options(given: Mapping[str, Any], table: Mapping[str, Reader]) -> dict[str, Any]:
+    """As stored: every option of the table, decimals as strings. Raises as above."""
+    read = _defaults(table) | _read(given, table)
+    return {name: _as_json(read[name]) for name in table}
+
+
+def change_options(
+    stored: Mapping[str, Any], given: Mapping[str, Any], table: Mapping[str, Reader]
+) -> dict[str, Any]:
+    """`given` laid over `stored`, as stored."""
+    if table is PAPER_OPTIONS:
+        return change_paper_options(stored, given).to_json()
+    changed = read_options({**stored, **_checked(given)}, table)
+    before = read_options(stored, table)
+    if changed.get("quote_currency") != before.get("quote_currency"):
+        raise BadInput(
+            "quote_currency is fixed when an account is opened, for its books are in it. Open "
+            "another account instead.",
+            pointer=_pointer("quote_currency"),
+        )
+    return changed
+
+
+def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
         raise BadInput("The options are an object of names and values.", pointer="/options")
+    return given
+
+
+def _read(given: Mapping[str, Any], table: Mapping[str, Reader]) -> dict[str, Any]:
     read: dict[str, Any] = {}
-    for name, value in given.items():
-        check = PAPER_OPTIONS.get(name)
+    for name, value in _checked(given).items():
+        check = table.get(name)
         if check is None:
-            known = ", ".join(PAPER_OPTIONS)
             raise BadInput(
-                f"A paper account has no option {str(name)[:40]!r}. It has: {known}.",
+                f"This kind of account has no option {str(name)[:40]!r}. It has: "
+                f"{', '.join(table)}.",
                 code=UNSUPPORTED,
                 pointer=_pointer(str(name)),
             )
         read[name] = check(name, value)
-    return PaperOptions(**read)
+    return read
+
+
+def _defaults(table: Mapping[str, Reader]) -> dict[str, Any]:
+    if table is PAPER_OPTIONS:
+        return {name: getattr(PaperOptions(), name) for name in table}
+    return {name: VENUE_DEFAULTS[name] for name in table}
 
 
 def change_paper_options(stored: Mapping[str, Any], given: Mapping[str, Any]) -> PaperOptions:
@@ -71,6 +108,10 @@ def change_paper_options(stored: Mapping[str, Any], given: Mapping[str, Any]) ->
                 pointer=_pointer(name),
             )
     return read_paper_options({**stored, **given})
+
+
+def _as_json(value: Any) -> Any:
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def _pointer(name: str) -> str:
@@ -132,6 +173,15 @@ def _price_source(name: str, value: Any) -> str:
     raise BadInput(f"price_source has to be {known}.", pointer=_pointer(name))
 
 
+def _one_of(*allowed: str) -> Reader:
+    def check(name: str, value: Any) -> str:
+        if value in allowed:
+            return str(value)
+        raise BadInput(f"{name} has to be {' or '.join(allowed)}.", pointer=_pointer(name))
+
+    return check
+
+
 def _currency(name: str, value: Any) -> str:
     if isinstance(value, str) and value.isascii() and value.isalnum() and 2 <= len(value) <= 10:
         return value.upper()
@@ -140,7 +190,9 @@ def _currency(name: str, value: Any) -> str:
 
 _MOST = Decimal(10) ** 15
 
-PAPER_OPTIONS: Mapping[str, Callable[[str, Any], Any]] = {
+_CAPITAL = _number(ZERO, _MOST, above_low=True, empty=True)
+
+PAPER_OPTIONS: Mapping[str, Reader] = {
     "starting_cash": _number(ZERO, _MOST, above_low=True),
     "currency": _currency,
     "fee_percent": _number(ZERO, Decimal(10)),
@@ -151,5 +203,28 @@ PAPER_OPTIONS: Mapping[str, Callable[[str, Any], Any]] = {
     "market_hours": _market_hours,
     "price_source": _price_source,
     "fill_limit": _number(ZERO, _MOST, above_low=True, empty=True),
-    "sizing_capital": _number(ZERO, _MOST, above_low=True, empty=True),
+    "sizing_capital": _CAPITAL,
 }
+BINANCE_SPOT_OPTIONS: Mapping[str, Reader] = {
+    "quote_currency": _currency,
+    "sizing_capital": _CAPITAL,
+}
+ALPACA_OPTIONS: Mapping[str, Reader] = {
+    "feed": _one_of("iex", "sip"),
+    "fractional": _truth,
+    "sizing_capital": _CAPITAL,
+}
+FUTURES_OPTIONS: Mapping[str, Reader] = {
+    "margin_mode": _one_of("isolated", "cross"),
+    "position_mode": _one_of("one_way", "hedge"),
+    "sizing_capital": _CAPITAL,
+}
+VENUE_DEFAULTS: Mapping[str, Any] = {
+    "feed": "iex",
+    "fractional": False,
+    "margin_mode": "isolated",
+    "position_mode": "one_way",
+    "quote_currency": "USDT",
+    "sizing_capital": None,
+}
+"""Of the kinds that are no paper. Isolated: one symbol's losses can't eat another's margin."""

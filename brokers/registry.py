@@ -1,36 +1,58 @@
 """From an account to the adapter that speaks for it. The only importer of adapters.
 
 An adapter is imported when an account needs it: a vendor's SDK costs tens of megabytes, and a web
-process should never carry one. The setting BROKER_ADAPTERS says which speaks for a kind.
+process never carries one. The setting BROKER_ADAPTERS says which speaks for a kind, as
+"package.adapter:factory"; the factory opens the credentials. One that keeps connections for an
+account keeps them by its `sealed_credentials` too, or it would go on with a key that was replaced.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 from django.conf import settings
 
+from brokers import asking
 from brokers.base import Broker
 from brokers.errors import Unsupported
 from brokers.models import BrokerAccount
+from brokers.types import Line
 from tradehub.core.words import BrokerKind
 from tradehub.lib.clock import utc_now
 
-BUILT = frozenset({BrokerKind.PAPER})
+BUILT = frozenset({BrokerKind.PAPER, BrokerKind.BINANCE_SPOT, BrokerKind.ALPACA})
 """The kinds that can be opened; the others are known words without an adapter yet."""
 
 Factory = Callable[[BrokerAccount, Callable[[], datetime]], Broker]
+Hook = Callable[[Broker], list[Line]]
 
 
 def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Broker:
-    """Makes no request by itself. Raises Unsupported for a kind without an adapter."""
+    """Makes no request by itself. Raises Unsupported for a kind without an adapter.
+
+    A process that serves pages gets a `Broker` whose questions a worker asks (`brokers.asking`):
+    neither a vendor's SDK nor an opened credential is ever in it."""
     path = settings.BROKER_ADAPTERS.get(account.kind)
     if path is None:
         raise Unsupported(f"This version of TradeHub can't speak to {account.kind} yet.")
-    return _factory(path)(account, now)
+    if asking.serves_pages() and account.kind != BrokerKind.PAPER:
+        return asking.AskingBroker(account)
+    factory: Factory = _named(path)
+    return factory(account, now)
 
 
-def _factory(path: str) -> Factory:
+def venue_lines(account: BrokerAccount, broker: Broker) -> list[Line]:
+    """What the venue's own part of the account doctor finds: `lines(broker)` of the module
+    `doctor` beside the adapter. None where there is no such module."""
+    module = settings.BROKER_ADAPTERS[account.kind].partition(":")[0].rpartition(".")[0] + ".doctor"
+    if find_spec(module) is None:
+        return []
+    hook: Hook = _named(f"{module}:lines")
+    return hook(broker)
+
+
+def _named(path: str) -> Any:
     module, _, name = path.partition(":")
-    factory: Factory = getattr(import_module(module), name)
-    return factory
+    return getattr(import_module(module), name)

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from accounts.models import User
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Examination
 from tradehub.core.errors import NotFound
 
 
@@ -18,3 +18,26 @@ def account_for(user: User, account_id: str) -> BrokerAccount:
     if found is None:
         raise NotFound
     return found
+
+
+def others_at_venue(account: BrokerAccount, venue_account_id: str) -> QuerySet[BrokerAccount]:
+    """Rows of anybody that stand for the same account at the venue."""
+    rows = BrokerAccount.objects.filter(
+        kind=account.kind, environment=account.environment, venue_account_id=venue_account_id
+    )
+    return rows.exclude(pk=account.pk)
+
+
+def symbols_of(account: BrokerAccount) -> set[str]:
+    """Canonical names that its strategies name: their allow-lists, as far as they are mapped."""
+    rows = BrokerAccount.objects.filter(pk=account.pk, subscriptions__isnull=False)
+    names = "subscriptions__strategy__symbols", "subscriptions__strategy__symbol_map"
+    return {
+        mapping.get(symbol, symbol)
+        for symbols, mapping in rows.values_list(*names)
+        for symbol in symbols
+    }
+
+
+def examination_of(account: BrokerAccount) -> Examination | None:
+    return Examination.objects.filter(pk=account.pk).first()

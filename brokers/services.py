@@ -1,6 +1,9 @@
 """What is done to broker accounts: open, change, disable, delete. Each leaves an audit entry.
 
-Credentials are sealed before they are stored and are never read back out by anything here.
+Credentials are sealed before they are stored and are never read back out by anything here. A new
+key is not traded with until the account doctor has passed it. Real money is never a default: to
+open a live account, to give it another key and to enable it need `confirm="live"`. That whoever
+asks has given the password is for the doors to see to (`accounts.recent`).
 """
 
 from collections.abc import Mapping
@@ -14,8 +17,10 @@ from django.db.models import ProtectedError, RestrictedError
 from accounts import audit
 from accounts.models import User
 from brokers.credentials import check_credentials, seal_credentials
+from brokers.examining import NEW_CREDENTIALS, NOT_YET, require_examination
+from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
-from brokers.options import UNSUPPORTED, change_paper_options, read_paper_options
+from brokers.options import UNSUPPORTED, change_options, read_options, read_paper_options
 from brokers.paper.models import PaperOrder
 from brokers.paper.storage import open_ledger
 from brokers.registry import BUILT
@@ -24,6 +29,8 @@ from tradehub.core.words import BrokerKind, Environment
 from tradehub.lib.db import in_write_transaction
 
 MAX_LABEL = 80
+LIVE = "live"
+"""What `confirm` has to say before an account trades real money."""
 
 
 class Action(StrEnum):
@@ -51,23 +58,26 @@ def create_account(
     actor: User | None = None,
     ip: str = "",
 ) -> BrokerAccount:
-    """Live needs `confirm="live"`: money of the real kind is never a default."""
+    """Where the kind needs credentials, the account doctor looks at it next."""
     _check_kind(kind, environment, confirm)
-    read = read_paper_options(options or {})
+    read = read_options(options or {}, KINDS[kind].options)
+    check_credentials(credentials or {}, KINDS[kind].credentials)
     account = BrokerAccount(
         owner=owner,
         kind=kind,
         environment=environment,
         label=_checked_label(label),
-        options=read.to_json(),
+        options=read,
         enabled=enabled,
         created_at=now,
     )
-    account.sealed_credentials = seal_credentials(account, credentials or {})
+    _seal(account, credentials or {}, now)
 
     def work() -> None:
         account.save(force_insert=True)
-        open_ledger(account.pk, read)
+        if kind == BrokerKind.PAPER:
+            open_ledger(account.pk, read_paper_options(read))
+        require_examination(account, NOT_YET, now=now)
         data = {"kind": kind, "environment": environment, "label": account.label}
         _record(account, Action.CREATED, data, actor or owner, now, ip)
 
@@ -84,28 +94,54 @@ def update_account(
     options: Mapping[str, Any] | None = None,
     credentials: Mapping[str, str] | None = None,
     enabled: bool | None = None,
+    confirm: str | None = None,
     ip: str = "",
 ) -> BrokerAccount:
-    """What is None stays. Options are laid over the present ones."""
+    """What is None stays. Options are laid over the present ones, credentials replace them all."""
     changes: dict[str, Any] = {}
+    known = KINDS[account.kind]
     if label is not None:
         changes["label"] = _checked_label(label)
     if options is not None:
-        changes["options"] = change_paper_options(account.options, options).to_json()
+        changes["options"] = change_options(account.options, options, known.options)
     if credentials is not None:
-        check_credentials(credentials)
+        check_credentials(credentials, known.credentials)
+    if credentials is not None or (enabled and not account.enabled):
+        _check_confirm(account.environment, confirm)
 
     def work() -> None:
         _apply(account, changes, actor, now, ip)
         if credentials is not None:
-            account.sealed_credentials = seal_credentials(account, credentials)
-            account.save(update_fields=["sealed_credentials"])
+            _seal(account, credentials, now)
+            account.save(update_fields=["sealed_credentials", "credentials_changed_at"])
+            require_examination(account, NEW_CREDENTIALS, now=now)
             _record(account, Action.CREDENTIALS_CHANGED, {}, actor, now, ip)
         if enabled is not None:
             _switch(account, enabled, actor, now, ip)
 
     _unless_label_taken(work, changes.get("label", account.label))
     return account
+
+
+def is_going_live(*, environment: str, confirm: str | None = None, **others: Any) -> bool:
+    """To open it, the doors ask for the password once more; without `confirm` it is refused."""
+    return environment == Environment.LIVE and confirm == LIVE
+
+
+def is_delicate(
+    account: BrokerAccount,
+    *,
+    credentials: Mapping[str, str] | None = None,
+    enabled: bool | None = None,
+    confirm: str | None = None,
+    **others: Any,
+) -> bool:
+    """A change for which they do so too."""
+    if account.environment == Environment.LIVE and confirm != LIVE:
+        return False  # refused for that
+    if credentials is not None and account.kind != BrokerKind.PAPER:
+        return True
+    return bool(enabled) and not account.enabled and account.environment == Environment.LIVE
 
 
 def disable_account(
@@ -116,8 +152,15 @@ def disable_account(
 
 
 def enable_account(
-    *, account: BrokerAccount, actor: User | None, now: datetime, ip: str = ""
+    *,
+    account: BrokerAccount,
+    actor: User | None,
+    now: datetime,
+    confirm: str | None = None,
+    ip: str = "",
 ) -> None:
+    if not account.enabled:
+        _check_confirm(account.environment, confirm)
     in_write_transaction(lambda: _switch(account, True, actor, now, ip))
 
 
@@ -140,21 +183,34 @@ def delete_account(*, account: BrokerAccount, actor: User, now: datetime, ip: st
 def _check_kind(kind: str, environment: str, confirm: str | None) -> None:
     if kind not in set(BrokerKind):
         known = ", ".join(sorted(BUILT))
-        raise BadInput(f"There is no such kind of account. For now: {known}.", pointer="/kind")
+        raise BadInput(f"There is no such kind of account. There are: {known}.", pointer="/kind")
     if kind not in BUILT:
         raise BadInput(
-            f"Accounts of the kind {kind} are not built yet in this version. Open a paper account.",
+            f"Accounts of the kind {kind} are not built yet in this version. There are: "
+            f"{', '.join(sorted(BUILT))}.",
             code=UNSUPPORTED,
             pointer="/kind",
         )
-    if environment == Environment.LIVE and confirm != "live":
+    _check_confirm(environment, confirm)
+    allowed = KINDS[kind].environments
+    if environment not in allowed:
+        words = " or ".join(each.value for each in allowed)
+        text = f"An account of the kind {kind} has the environment {words}."
+        raise BadInput(text, pointer="/environment")
+
+
+def _check_confirm(environment: str, confirm: str | None) -> None:
+    if environment == Environment.LIVE and confirm != LIVE:
         raise BadInput(
-            'A live account trades real money. Send "confirm":"live" to open it.',
+            'A live account trades real money. Send "confirm":"live" to say that you mean it.',
             code="MISSING_FIELD",
             pointer="/confirm",
         )
-    if environment != Environment.PAPER:
-        raise BadInput("A paper account has the environment paper.", pointer="/environment")
+
+
+def _seal(account: BrokerAccount, credentials: Mapping[str, str], now: datetime) -> None:
+    account.sealed_credentials = seal_credentials(account, credentials)
+    account.credentials_changed_at = now if credentials else None
 
 
 def _checked_label(label: str) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from tradehub.core.intent import Trail
-from tradehub.core.money import ZERO
+from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 
@@ -53,6 +53,17 @@ class Instrument:
     min_quantity: Decimal = ZERO
     min_notional: Decimal = ZERO
     currency: str = "USD"
+    tradable: bool = True
+    """False while the venue takes no orders of it (halted, in a break)."""
+    max_quantity: Decimal | None = None
+    market_step: Decimal | None = None
+    """Of market orders, where it is another than `quantity_step`."""
+    market_max_quantity: Decimal | None = None
+    max_notional: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    order_types: frozenset[OrderType] | None = None
+    """Of this symbol; None: those of the account's capabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,22 @@ class AccountState:
     buying_power: Decimal
     currency: str
     at: datetime
+    venue_account_id: str = ""
+    """The venue's own name of the account, the same behind every key of it; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the account doctor's findings."""
+
+    name: str
+    ok: bool
+    text: str
+    what_to_do: str = ""
+    hard: bool = False
+    """While such a line is not ok, no entry is sent on the account; exits pass."""
+    code: str = ""
+    """A reason code with a help page, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +144,23 @@ class FillReport:
     at: datetime
     venue_order_id: str = ""
     """Where the venue names it: all that tells whose fill it is without client order ids."""
+    kept: Decimal = ZERO
+    """How much of the traded asset itself the venue kept as its fee: what is held moves by so much
+    less."""
+    fee_value: Decimal | None = None
+    """The fee in the account's currency; None: `fee` is in it."""
+    least: Decimal = ZERO
+    """Less than this of the symbol can't be traded: what is left below it counts as nothing."""
+
+    @property
+    def moved(self) -> Decimal:
+        """By how much it changes what is held, towards its side."""
+        return EXACT.subtract(self.quantity, self.side.sign * self.kept)
+
+    @property
+    def cost(self) -> Decimal:
+        """Its fee as money of the account."""
+        return self.fee if self.fee_value is None else self.fee_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +192,5 @@ class VenuePosition:
     quantity: Decimal
     """Signed: a short is below zero."""
     average_price: Decimal
+    least: Decimal = ZERO
+    """As of a fill: a difference below it is none."""

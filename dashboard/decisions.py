@@ -7,6 +7,7 @@ worked out anew, so the page, the API and `explain` tell the same story.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from accounts.models import User
 from dashboard import wording
@@ -44,6 +45,11 @@ class Verdict:
     decision: Decision
     failed: list[dict[str, object]]
     orders: list[Order]
+    dry_run: bool
+    """Nothing was sent; what would have been is in `rehearsed` and `spared`."""
+    rehearsed: list[dict[str, Any]]
+    spared: int
+    """Working orders that would have been cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,9 @@ def _verdict(decision: Decision, orders: Sequence[Order]) -> Verdict:
         decision=decision,
         failed=[check for check in decision.checks if not check["passed"]],
         orders=[each for each in orders if each.account_id == decision.account_id],
+        dry_run=decision.rehearsal is not None,
+        rehearsed=(decision.rehearsal or {}).get("orders", []),
+        spared=len((decision.rehearsal or {}).get("cancels", [])),
     )
 
 
@@ -99,6 +108,8 @@ def _timeline(
         moments.append(Moment(stored, "Stored for ever and answered"))
     for decision in decisions:
         word = wording.OUTCOME_TAGS[decision.outcome].word
+        if decision.rehearsal is not None:
+            word = f"Dry run: {word.lower()}"
         codes = ", ".join(reason["code"] for reason in decision.reasons)
         moments.append(Moment(decision.decided_at, f"{word} on {decision.account.label}", codes))
     for order in orders:
@@ -161,6 +172,9 @@ def _stages(signal: Signal, decisions: Sequence[Decision], orders: Sequence[Orde
         return [received, Stage("Understood", "stopped", code), *_todo("Decided", "Sent", "Filled")]
     understood = Stage("Understood", "done", wording.describe_intents(signal.intents))
     decided = _decided(signal, decisions)
+    if decided.state == "done" and not orders and _is_dry(decisions):
+        unsent = Stage("Sent", "stopped", "dry run: nothing is sent")
+        return [received, understood, decided, unsent, *_todo("Filled")]
     if decided.state != "done" or not orders:
         return [received, understood, decided, *_todo("Sent", "Filled")]
     return [received, understood, decided, _sent(orders), _filled(orders)]
@@ -183,11 +197,15 @@ def _decided(signal: Signal, decisions: Sequence[Decision]) -> Stage:
         return Stage("Decided", "waiting", "in the account's lane")
     outcomes = {each.outcome for each in decisions}
     if Outcome.APPROVED in outcomes:
-        return Stage("Decided", "done", "approved")
+        return Stage("Decided", "done", "dry run: approved" if _is_dry(decisions) else "approved")
     if Outcome.AWAITING_APPROVAL in outcomes:
         return Stage("Decided", "waiting", "awaits your approval")
     codes = [reason["code"] for each in decisions for reason in each.reasons]
     return Stage("Decided", "stopped", codes[0] if codes else "nothing to do")
+
+
+def _is_dry(decisions: Sequence[Decision]) -> bool:
+    return all(each.rehearsal is not None for each in decisions)
 
 
 def _entry_orders(orders: Sequence[Order]) -> list[Order]:

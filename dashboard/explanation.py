@@ -67,13 +67,18 @@ def _verdicts(page: SignalPage) -> Iterator[str]:
         decision = verdict.decision
         yield ""
         account = decision.account
-        yield f"{account.label} ({account.environment}, {account.pk}): {decision.outcome}"
+        dry = " (dry run: nothing is sent)" if verdict.dry_run else ""
+        yield f"{account.label} ({account.environment}, {account.pk}): {decision.outcome}{dry}"
         for reason in decision.reasons:
             yield f"  because     {reason['code']}: {reason['message']}"
         yield from _checks(verdict)
         yield from _sizing(decision.sizing)
         for order in verdict.orders:
             yield from _order(order, page)
+        for draft in verdict.rehearsed:
+            yield f"  would send  {_draft(draft)}"
+        if verdict.spared:
+            yield f"  would cancel {verdict.spared} working orders"
     if not page.verdicts:
         yield ""
         yield "No account has decided."
@@ -108,6 +113,12 @@ def _sizing(sizing: Mapping[str, Any] | None) -> Iterator[str]:
     for number, step in enumerate(sizing.get("steps") or [], 1):
         value = f"  {step['value']}" if step.get("value") else ""
         yield f"    {number}. {step['label']}{value}"
+
+
+def _draft(draft: Mapping[str, Any]) -> str:
+    price = draft["limit_price"] or draft["stop_price"]
+    at = f" at {price}" if price else ""
+    return f"{draft['side']} {draft['quantity']} {draft['symbol']}, {draft['order_type']}{at}"
 
 
 def _order(order: Order, page: SignalPage) -> Iterator[str]:

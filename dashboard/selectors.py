@@ -36,9 +36,6 @@ from tradehub.core.money import ZERO
 from tradehub.core.symbols import BadSymbol, parse_symbol
 from tradehub.core.words import Environment, Outcome, Scope, SignalStatus, TradingStateName
 
-CHART_POINTS = 2_000
-
-
 # ---- the frame of every page ----
 
 
@@ -47,7 +44,8 @@ class Shell:
     """`environments`: how many accounts of each kind of money. `stops`: what holds entries back,
     the user's own and the site's. `unprotected`: positions that asked for a stop and have none.
     `drifts`: symbols that differ from the venue. `unreconciled`: accounts that wait for it.
-    `reviews`: orders whose outcome only their owner can find out."""
+    `reviews`: orders whose outcome only their owner can find out. `troubled`: accounts that have
+    not passed their check."""
 
     environments: dict[str, int]
     synthetic: bool
@@ -56,6 +54,7 @@ class Shell:
     drifts: list[Drift]
     unreconciled: list[Reconciliation]
     reviews: list[Order]
+    troubled: list[BrokerAccount]
 
     @property
     def live(self) -> int:
@@ -86,9 +85,12 @@ def shell_for(user: User) -> Shell:
     environments: dict[str, int] = defaultdict(int)
     synthetic = False
     rows = BrokerAccount.objects.filter(owner=user, enabled=True)
-    for environment, options in rows.values_list("environment", "options"):
-        environments[environment] += 1
-        synthetic = synthetic or options.get("price_source") == "synthetic"
+    troubled = []
+    for account in rows.only("environment", "options", "label", "trouble"):
+        environments[account.environment] += 1
+        synthetic = synthetic or account.options.get("price_source") == "synthetic"
+        if account.trouble:
+            troubled.append(account)
     stops = TradingState.objects.filter(
         Q(scope=Scope.SITE.value) | Q(scope=Scope.USER.value, scope_id=str(user.pk))
     ).exclude(state=TradingStateName.ACTIVE.value)
@@ -102,6 +104,7 @@ def shell_for(user: User) -> Shell:
         drifts=list(drifts_for(user)[:5]),
         unreconciled=list(unreconciled_for(user)[:5]),
         reviews=list(reviews_for(user)[:5]),
+        troubled=troubled[:5],
     )
 
 
@@ -187,54 +190,6 @@ def position_for(user: User, position_id: str) -> Position:
     return _or_not_found(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Equity of the accounts of one currency: times in milliseconds and decimal strings."""
-
-    currency: str
-    accounts: list[str]
-    points: list[tuple[int, Decimal]]
-
-
-def equity_curves_for(user: User, *, now: datetime) -> list[Curve]:
-    """From each fill what it realized, net of its fee, and now's equity at the end. The start is
-    now's equity less everything since, so the curve ends where the account stands."""
-    summaries = [each for each in account_summaries(user) if each.equity is not None]
-    rows = Fill.objects.filter(owner=user, account__in=[each.account.pk for each in summaries])
-    fills = list(rows.order_by("-at").values_list("account_id", "at", "realized_pnl", "fee"))
-    newest = fills[:CHART_POINTS][::-1]
-    open_pnl: dict[str, Decimal] = defaultdict(Decimal)
-    for view in positions_with_marks(user):
-        open_pnl[view.position.account_id] += view.unrealized_pnl or ZERO
-    curves = []
-    for total in totals_by_currency(summaries):
-        changes = [(at, pnl - fee) for acc, at, pnl, fee in newest if acc in total.accounts]
-        unrealized = sum((open_pnl[each] for each in total.accounts), ZERO)
-        curves.append(_curve(total, changes, unrealized, now))
-    return curves
-
-
-def _curve(
-    total: CurrencyTotal,
-    changes: list[tuple[datetime, Decimal]],
-    unrealized: Decimal,
-    now: datetime,
-) -> Curve:
-    assert total.equity is not None
-    value = total.equity - unrealized - sum((change for _, change in changes), ZERO)
-    start = changes[0][0] - timedelta(minutes=1) if changes else now - timedelta(hours=1)
-    points = {_ms(start): value}
-    for at, change in changes:
-        value += change
-        points[_ms(at)] = value
-    points[_ms(now)] = total.equity
-    return Curve(total.currency, total.accounts, sorted(points.items()))
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
 # ---- signals ----
 
 
@@ -246,6 +201,8 @@ class SignalRow:
     outcome: str | None
     """The one outcome of its decisions; the gravest where accounts differ."""
     reasons: list[dict[str, Any]]
+    dry_run: bool = False
+    """Every account only rehearsed: nothing was sent."""
 
 
 _GRAVITY = (Outcome.DENIED, Outcome.AWAITING_APPROVAL, Outcome.APPROVED, Outcome.NOTHING_TO_DO)
@@ -288,6 +245,7 @@ def signal_row(signal: Signal) -> SignalRow:
         size=wording.describe_size(first["size"]) if first and first["verb"] == "enter" else "",
         outcome=outcome.value if outcome else None,
         reasons=reasons,
+        dry_run=bool(decisions) and all(each.rehearsal is not None for each in decisions),
     )
 
 

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from dashboard.views import activity, overview, settings, start, strategies, switches, webhooks
+from dashboard.views import (
+    activity,
+    overview,
+    settings,
+    start,
+    strategies,
+    switches,
+    venue_accounts,
+    webhooks,
+)
 
 app_name = "dashboard"
 urlpatterns = [
@@ -78,7 +87,17 @@ urlpatterns = [
     path("subscriptions/<str:subscription_id>/remove/", strategies.unsubscribe, name="unsubscribe"),
     path("broker-accounts/", settings.account_list, name="broker-accounts"),
     path("broker-accounts/new/", settings.account_create, name="broker-account-create"),
+    path(
+        "broker-accounts/connect/<slug:kind>/",
+        venue_accounts.connect,
+        name="broker-account-connect",
+    ),
     path("broker-accounts/<str:account_id>/", settings.account_detail, name="broker-account"),
+    path(
+        "broker-accounts/<str:account_id>/credentials/",
+        venue_accounts.credentials,
+        name="broker-account-credentials",
+    ),
     path(
         "broker-accounts/<str:account_id>/edit/", settings.account_edit, name="broker-account-edit"
     ),
@@ -97,14 +116,12 @@ urlpatterns = [
     ),
     path(
         "broker-accounts/<str:account_id>/disable/",
-        settings.account_switch,
-        {"enabled": False},
+        settings.account_disable,
         name="broker-account-disable",
     ),
     path(
         "broker-accounts/<str:account_id>/enable/",
-        settings.account_switch,
-        {"enabled": True},
+        venue_accounts.enable,
         name="broker-account-enable",
     ),
     path(

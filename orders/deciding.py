@@ -10,7 +10,10 @@ alert has overtaken does not close what that alert opened.
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
+
+from django.db import transaction
 
 from brokers.models import BrokerAccount
 from orders.book import Book, Working
@@ -58,6 +61,10 @@ class Ruling:
         found = {check.code: check for check in [*self.denials, *self.nothing]}
         return [found[code].reason_json() for code in sorted(found, key=order_of)]
 
+    @property
+    def rehearsal(self) -> dict[str, Any]:
+        return {"orders": [each.to_json() for each in self.drafts], "cancels": self.cancels}
+
 
 def decide_item(
     item: LaneItem, account: BrokerAccount, market: Market, *, now: datetime
@@ -80,12 +87,15 @@ def decide_item(
         sizing=None if ruling.sizing is None else ruling.sizing.to_json(),
         quote=market.quotes_json(),
         cancels=ruling.cancels if sends else [],
+        rehearsal=None if sends else ruling.rehearsal,
         sent_at=facts.sequence.sent_at,
         decided_at=now,
     )
-    write_sequence(facts.sequence, account, terms, ruling.decided)
+    if sends or terms.mode is not SubscriptionMode.AUTO:
+        # One alert that only rehearses makes none of the others come too late.
+        write_sequence(facts.sequence, account, terms, ruling.decided)
     orders = write_orders(ruling.drafts, decision, item, terms, now=now) if sends else []
-    _count(decision)
+    transaction.on_commit(partial(_count, decision))
     live.notify(account.owner_id, "decision", decision.pk, 1, outcome=decision.outcome)
     return decision, orders
 
@@ -141,10 +151,10 @@ def _follow(
     if plan.nothing is not None:
         ruling.nothing.append(_plain(plan.nothing))
         return
-    if plan.denied is not None:
-        _deny(ruling, _plain(plan.denied))
-        return
     late = _lateness(intent, facts)
+    if plan.denied is not None:
+        _deny(ruling, _plain(plan.denied), *(late if intent.verb is Verb.ADD else ()))
+        return
     if plan.entry is None:
         ruling.checks.extend(late_exit(check) for check in late)
     # An entry that comes too late does nothing at all: it makes no room for itself either.
@@ -210,7 +220,8 @@ def _enter(
 ) -> None:
     proposal: Proposal = propose_entry(leg, intent, terms, facts, market)
     if proposal.refusal is not None:
-        _deny(ruling, _plain(proposal.refusal))
+        # The other rules need numbers that may be missing; its age does not.
+        _deny(ruling, _plain(proposal.refusal), *_lateness(intent, facts))
         return
     sizing = size_entry(proposal.sizing_request)
     ruling.sizing = sizing
@@ -246,12 +257,13 @@ def _plain(code: str) -> Check:
     return Check(code, False, None, None, REASONS[code].meaning)
 
 
-def _deny(ruling: Ruling, check: Check) -> None:
-    ruling.checks.append(check)
-    ruling.denials.append(check)
+def _deny(ruling: Ruling, *checks: Check) -> None:
+    ruling.checks.extend(checks)
+    ruling.denials.extend(checks)
 
 
 def _count(decision: Decision) -> None:
+    """After the commit, for what was rolled back was not decided."""
     metrics.decisions.labels(decision.outcome).inc()
     for reason in decision.reasons:
         metrics.denials.labels(reason["code"]).inc()

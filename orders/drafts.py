@@ -17,7 +17,7 @@ from orders.planning import EntryLeg, ExitLeg
 from orders.terms import Terms
 from tradehub.core.ids import client_order_id
 from tradehub.core.intent import Intent
-from tradehub.core.money import round_down, round_nearest
+from tradehub.core.money import plain, plain_or_none, round_down, round_nearest
 from tradehub.core.words import OrderRole, OrderSide, OrderType, TimeInForce, Verb
 from tradehub.lib import live
 
@@ -38,6 +38,22 @@ class OrderDraft:
     reference_price: Decimal | None
     protection: dict[str, Any] | None = None
     after: "OrderDraft | None" = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of an order that it would have."""
+        return {
+            "symbol": self.symbol,
+            "side": self.side.value,
+            "role": self.role.value,
+            "order_type": self.order_type.value,
+            "time_in_force": self.time_in_force.value,
+            "quantity": plain(self.quantity),
+            "limit_price": plain_or_none(self.limit_price),
+            "stop_price": plain_or_none(self.stop_price),
+            "trail": self.trail,
+            "reference_price": plain_or_none(self.reference_price),
+            "protection": self.protection,
+        }
 
 
 def exit_draft(leg: ExitLeg, intent: Intent, market: Market) -> OrderDraft:

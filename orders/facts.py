@@ -79,6 +79,7 @@ class Facts:
             allow_short=self.shorts,
             live=self.account.environment == Environment.LIVE,
             account_enabled=self.account.enabled,
+            account_trouble=self.account.trouble,
         )
 
     def exit(self, symbol: str, strategy: str | None, quantity: Decimal, market: Market) -> None:

@@ -23,7 +23,8 @@ _NEVER_ENTERS = (Verb.EXIT, Verb.REDUCE, Verb.CANCEL)
 """Another command of the same alert, whose age says nothing about the entry."""
 
 _ENABLED = Prepared(
-    lambda pk: BrokerAccount.objects.filter(pk=pk, enabled=True).values_list("pk"), texts=["pk"]
+    lambda pk: BrokerAccount.objects.filter(pk=pk, enabled=True).values_list("trouble"),
+    texts=["pk"],
 )
 Refusal = tuple[str, str]
 """A reason code and its sentence."""
@@ -32,8 +33,12 @@ Refusal = tuple[str, str]
 def refusal_at_the_gate(order: Order, *, now: datetime) -> Refusal | None:
     if order.role != OrderRole.ENTRY:
         return None
-    if not _ENABLED.rows(pk=order.account_id):
+    enabled = _ENABLED.rows(pk=order.account_id)
+    if not enabled:
         return "ACCOUNT_DISABLED", "The account was disabled before the order was sent."
+    ((trouble,),) = enabled
+    if trouble:
+        return "ACCOUNT_CHECK_FAILED", f"The account failed its check before this left: {trouble}"
     states = states_for(
         owner_id=order.owner_id, account_id=order.account_id, strategy_id=order.strategy_id
     )

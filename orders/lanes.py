@@ -48,7 +48,8 @@ def claim_lane(*, account_id: str, holder: str, now: datetime) -> Claim | None:
         Lane.objects.bulk_create([Lane(pk=account_id)], ignore_conflicts=True)
         return bool(free.update(holder=holder, lease_until=now + LEASE))
 
-    return Claim(account_id, holder) if in_write_transaction(claim) else None
+    taken = in_write_transaction(claim, forgettable=True)
+    return Claim(account_id, holder) if taken else None
 
 
 def hold_lane(claim: Claim, *, now: datetime) -> None:
@@ -68,7 +69,7 @@ def release_lane(claim: Claim) -> None:
             lease_until=None, holder=""
         )
 
-    in_write_transaction(release)
+    in_write_transaction(release, forgettable=True)
 
 
 def next_item(account_id: str, *, now: datetime) -> LaneItem | None:

@@ -3,7 +3,7 @@
 Pure. Quantities are signed (a short is below zero); money is in the account's currency.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tradehub.core.money import EXACT, MAX_DIGITS, ZERO
@@ -30,10 +30,16 @@ class FillEffect:
     """What was held before is gone (a flip closes and opens)."""
     opened: bool
     """A new position began with this fill."""
+    dust: bool = False
+    """What is held is too little to be traded."""
+
+    @property
+    def flat(self) -> bool:
+        return self.dust or self.holding.flat
 
 
 def apply_fill(held: Holding, side: OrderSide, quantity: Decimal, price: Decimal) -> FillEffect:
-    """One execution of `quantity` (above zero) at `price`."""
+    """One execution at `price` that moves what is held by `quantity` (above zero)."""
     if quantity <= 0 or price < 0:
         raise ValueError("a fill has a quantity above zero and no negative price")
     change = quantity * side.sign
@@ -48,6 +54,16 @@ def apply_fill(held: Holding, side: OrderSide, quantity: Decimal, price: Decimal
     if (left > 0) == (held.quantity > 0):
         return FillEffect(Holding(left, held.average_price), realized, closed=False, opened=False)
     return FillEffect(Holding(left, price), realized, closed=True, opened=True)
+
+
+def without_dust(effect: FillEffect, least: Decimal, *, was_open: bool) -> FillEffect:
+    """The effect where less than `least` can't be traded: what is left below it is still held, and
+    sold with what comes next, but it is no position; one opens when it is reached again."""
+    if effect.holding.flat:
+        return effect
+    if abs(effect.holding.quantity) < least:
+        return replace(effect, closed=was_open, opened=False, dust=True)
+    return effect if was_open else replace(effect, opened=True)
 
 
 def unrealized_pnl(held: Holding, mark_price: Decimal) -> Decimal:

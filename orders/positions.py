@@ -12,7 +12,7 @@ from typing import Any
 
 from brokers.models import BrokerAccount
 from brokers.types import FillReport
-from orders.ledger import FillEffect, Holding, apply_fill
+from orders.ledger import FillEffect, Holding, apply_fill, without_dust
 from orders.models import LaneItem, Order, Position
 from orders.protection import Protection, resolve_protection
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
@@ -37,12 +37,12 @@ def move_position(order: Order, fill: FillReport, *, first: bool, now: datetime)
     if order.source != OrderSource.EXTERNAL:
         return _apply(_position_of(order, now), order, fill, first=first, now=now)
     realized = ZERO
-    fee, change = fill.fee, fill.side.sign * fill.quantity
+    cost, change = fill.cost, fill.side.sign * fill.moved
     owner = order.owner_id
     for position, part in _shares(owner, order.account_id, fill.symbol, change, now):
-        piece = replace(fill, quantity=part, fee=fee)
+        piece = replace(fill, quantity=part, kept=ZERO, fee_value=cost)
         realized += _apply(position, order, piece, first=False, now=now)
-        fee = ZERO
+        cost = ZERO
     return realized
 
 
@@ -63,7 +63,8 @@ def _apply(
     position: Position, order: Order | None, fill: FillReport, *, first: bool, now: datetime
 ) -> Any:
     held = Holding(position.quantity, position.average_entry_price)
-    effect = apply_fill(held, fill.side, fill.quantity, fill.price)
+    effect = apply_fill(held, fill.side, fill.moved, fill.price)
+    effect = without_dust(effect, fill.least, was_open=position.is_open)
     protection = _protection_after(position, order, effect)
     asked_before = position.protected is not None
     _save_position(
@@ -71,7 +72,7 @@ def _apply(
         now,
         quantity=effect.holding.quantity,
         average_entry_price=effect.holding.average_price,
-        is_open=not effect.holding.flat,
+        is_open=not effect.flat,
         protection=_protection_json(protection, position, order),
         protected=False if protection else None,
         **_totals(position, order, fill, effect, first),
@@ -119,11 +120,11 @@ def _totals(
     position: Position, order: Order | None, fill: FillReport, effect: FillEffect, first: bool
 ) -> dict[str, Any]:
     if effect.opened:
-        return {"realized_pnl": -fill.fee, "fees": fill.fee, "adds": 0, "opened_at": fill.at}
+        return {"realized_pnl": -fill.cost, "fees": fill.cost, "adds": 0, "opened_at": fill.at}
     added = first and order is not None and order.role == OrderRole.ENTRY
     return {
-        "realized_pnl": position.realized_pnl + effect.realized_pnl - fill.fee,
-        "fees": position.fees + fill.fee,
+        "realized_pnl": position.realized_pnl + effect.realized_pnl - fill.cost,
+        "fees": position.fees + fill.cost,
         "adds": position.adds + added,
     }
 
@@ -158,7 +159,7 @@ def set_protected(position: Position, protected: bool | None, *, now: datetime) 
 
 def _protection_after(position: Position, order: Order | None, effect: FillEffect) -> Protection:
     """What the position asks for after a fill of `order`."""
-    if effect.holding.flat:
+    if effect.flat:
         return Protection()
     if order is None:
         return Protection() if effect.opened else Protection.from_json(position.protection)

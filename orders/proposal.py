@@ -13,7 +13,7 @@ from orders.market import Market
 from orders.planning import EntryLeg
 from orders.protection import Protection, resolve_protection
 from orders.terms import Terms
-from risk.sizing import SizingRequest, SizingRules, caps_from, size_entry
+from risk.sizing import Cap, SizingRequest, SizingRules, caps_from, size_entry
 from risk.types import EntryPlan, Sizing, SizingMethod, Snapshot
 from tradehub.core.intent import Intent, Size
 from tradehub.core.money import ONE
@@ -54,6 +54,7 @@ def propose_entry(
         stop_price=protection.stop_price,
         target_prices=tuple(each.price for each in protection.targets),
         min_notional=(instrument or _NO_INSTRUMENT).min_notional,
+        max_quantity=_most(instrument, intent.order_type),
         signal_at=intent.aged_from(facts.received_at),
         sent_at=facts.sequence.sent_at,
         newer_at=facts.sequence.newer_at(intent.symbol),
@@ -63,7 +64,7 @@ def propose_entry(
     request = SizingRequest(
         rules=facts.sizing_rules,
         price=price,
-        step=(instrument or _NO_INSTRUMENT).quantity_step,
+        step=_step(instrument or _NO_INSTRUMENT, intent.order_type),
         min_quantity=(instrument or _NO_INSTRUMENT).min_quantity,
         equity=facts.equity,
         buying_power=snapshot.buying_power,
@@ -75,11 +76,32 @@ def propose_entry(
         conviction=intent.conviction,
         stop_price=protection.stop_price,
         target_prices=plan.target_prices,
-        caps=caps_from(facts.limits, snapshot),
+        caps=(*caps_from(facts.limits, snapshot), *_venue_caps(plan)),
     )
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
     return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
+
+
+def _most(instrument: Instrument | None, kind: OrderType | None) -> Decimal | None:
+    if instrument is None:
+        return None
+    bounds = [instrument.max_quantity]
+    if kind is OrderType.MARKET:
+        bounds.append(instrument.market_max_quantity)
+    return min((each for each in bounds if each is not None), default=None)
+
+
+def _step(instrument: Instrument, kind: OrderType | None) -> Decimal:
+    return (
+        instrument.market_step if kind is OrderType.MARKET else None
+    ) or instrument.quantity_step
+
+
+def _venue_caps(plan: EntryPlan) -> tuple[Cap, ...]:
+    if plan.max_quantity is None:
+        return ()
+    return (Cap("the venue's largest order", quantity=plan.max_quantity),)
 
 
 def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | None:
@@ -170,8 +192,11 @@ def _not_reconciled(intent: Intent, facts: Facts, market: Market) -> str | None:
 def _refusal(intent: Intent, instrument: Instrument | None, market: Market) -> str | None:
     if instrument is None:
         return "SYMBOL_UNKNOWN"
+    if not instrument.tradable:
+        return "MARKET_CLOSED"
     able = market.capabilities
-    if intent.order_type not in able.order_types:
+    kinds = able.order_types if instrument.order_types is None else instrument.order_types
+    if intent.order_type not in able.order_types & kinds:
         return "UNSUPPORTED_BY_VENUE"
     if intent.time_in_force not in able.times_in_force:
         return "UNSUPPORTED_BY_VENUE"

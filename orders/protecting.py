@@ -13,13 +13,14 @@ import structlog
 from django.db.models import QuerySet
 
 from brokers.errors import BrokerError
+from orders.cancelling import cancel_at_venue
 from orders.drafts import new_client_order_id
 from orders.lanes import hold_lane
 from orders.lifecycle import WORKING
 from orders.models import LaneItem, Order, Position
 from orders.positions import queue_protection, set_protected
 from orders.protection import LOWEST, Child, ChildPlan, NewChild, Protection, plan_children
-from orders.sending import Desk, cancel_at_venue, send_order
+from orders.sending import Desk, send_order
 from orders.terms import Terms
 from risk.models import RiskProfile
 from tradehub.core.intent import Intent

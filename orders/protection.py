@@ -151,7 +151,9 @@ def _wanted(quantity: Decimal, protection: Protection, step: Decimal) -> list[Ne
     if not quantity:
         return []
     side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
-    size = abs(quantity)
+    size = round_down(abs(quantity), step)  # the rest can't be traded
+    if not size:
+        return []
     wanted = []
     if protection.stop_price is not None:
         wanted.append(NewChild(OrderRole.STOP_LOSS, side, protection.stop_price, size))

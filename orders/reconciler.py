@@ -2,19 +2,17 @@
 once where one is required.
 
 Threads of the worker process, a few for each kind of venue, so that one that hangs keeps neither
-another venue's accounts nor the lanes waiting. Several workers share the accounts by claim.
+another venue's accounts nor the lanes waiting. Several workers share the accounts by claim. The
+duty is done only while the database lets the comparisons be written.
 """
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import structlog
-from django.db import Error, close_old_connections
-
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from orders.background import with_connection
 from orders.holding import expire_held
 from orders.reconciling import (
     claim_comparison,
@@ -25,10 +23,9 @@ from orders.reconciling import (
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 
-log = structlog.get_logger(__name__)
-
 EVERY_SECONDS = 1.0
 OF_ONE_VENUE = 4
+FAILED = "reconciliation_failed"
 
 
 class Reconciler:
@@ -37,16 +34,18 @@ class Reconciler:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._broken = threading.Event()
+        """A comparison could not be written since the last look, and will not be next time."""
         self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def start(self) -> None:
         """At once, in the caller's thread: every account must be compared before it trades."""
-        _with_connection(lambda: require_reconciliation(now=utc_now()))
+        with_connection(lambda: require_reconciliation(now=utc_now()), FAILED)
         threading.Thread(target=self._run, name="reconciler", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
-        for pool in self._pools.values():
+        for pool in [*self._pools.values()]:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> int:
@@ -58,16 +57,19 @@ class Reconciler:
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
-            _with_connection(self._round)
+            with_connection(self._round, FAILED)
 
     def _round(self) -> None:
+        was_broken = self._broken.is_set()
+        self._broken.clear()
         self.look()
         expire_held(clock=utc_now)
-        duties.done("reconciliation", utc_now())
+        if not was_broken:
+            duties.done("reconciliation", utc_now())
 
     def _compare(self, account: BrokerAccount) -> None:
         try:
-            _with_connection(partial(_compare, account))
+            with_connection(partial(_compare, account), FAILED, self._broken.set)
         finally:
             with self._lock:
                 self._busy.discard(account.pk)
@@ -89,16 +91,3 @@ def _compare(account: BrokerAccount) -> None:
     """Claimed only now: what waited for a thread may have been done by another worker."""
     if claim_comparison(account.pk, now=utc_now()):
         reconcile_or_note(account, partial(connect, account))
-
-
-def _with_connection(work: Callable[[], object]) -> None:
-    """A thread outside of Django's requests and Celery's tasks looks after its own connection."""
-    try:
-        close_old_connections()
-        work()
-    except Error as error:
-        log.warning("reconciliation_failed", error=type(error).__name__)
-    except Exception as error:  # the thread must outlive whatever one account does
-        log.exception("reconciliation_failed", error=type(error).__name__)
-    finally:
-        close_old_connections()

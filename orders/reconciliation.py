@@ -31,6 +31,7 @@ class OurOrder:
     status: OrderStatus
     quantity: Decimal
     filled_quantity: Decimal = ZERO
+    venue_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,11 @@ class OrderNews:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """We think that it works, and the venue lists it no more: ask by its client order id."""
+    """We think that it works, and the venue lists it no more: ask for it alone."""
 
     order_id: str
     client_order_id: str
+    venue_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class StillOpen:
 
     order_id: str
     client_order_id: str
+    venue_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def _of_order(
     if order.status in ENDED:
         works = report is not None and report.status not in (*_ENDINGS, ReportStatus.FILLED)
         if works and order.status is not OrderStatus.FILLED:
-            yield StillOpen(order.id, order.client_order_id)
+            yield StillOpen(order.id, order.client_order_id, order.venue_order_id)
     elif report is None:
         yield from _if_missing(order, theirs, fresh)
     elif not fresh and _is_news(order, report):
@@ -206,7 +209,7 @@ def _if_missing(
     if order.client_order_id in theirs.asked:
         yield Denied(order.id, order.client_order_id)
     else:
-        yield Missing(order.id, order.client_order_id)
+        yield Missing(order.id, order.client_order_id, order.venue_order_id)
 
 
 def _is_news(order: OurOrder, report: OrderReport) -> bool:
@@ -254,7 +257,8 @@ def _of_positions(
     for symbol in sorted({*expected, *held, *ours.drifting} - moving):
         mine, there = expected.get(symbol, ZERO), held.get(symbol)
         quantity = ZERO if there is None else there.quantity
-        if mine != quantity:
+        least = ZERO if there is None else there.least
+        if mine != quantity and abs(mine - quantity) >= least:
             price = None if there is None else there.average_price
             yield PositionDrift(symbol, mine, quantity, price)
         elif symbol in ours.drifting:
@@ -269,5 +273,5 @@ def _with_fills_of(findings: Iterable[Finding], ours: OurBooks) -> dict[str, Dec
         for fill in finding.report.fills:
             if fill.venue_fill_id not in ours.fills:
                 before = expected.get(fill.symbol, ZERO)
-                expected[fill.symbol] = EXACT.add(before, fill.side.sign * fill.quantity)
+                expected[fill.symbol] = EXACT.add(before, fill.side.sign * fill.moved)
     return expected

@@ -43,7 +43,7 @@ from orders.reconciliation import (
 from orders.recording import lock_account
 from orders.venue_books import ask_further, prices_of, read_ours, read_theirs
 from tradehub.core.intent import iso
-from tradehub.core.words import OrderSide
+from tradehub.core.words import OrderSide, OrderSource
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
 from tradehub.lib.prepared import Prepared
@@ -190,8 +190,8 @@ def reconcile_account(
     """Compare the account with its venue now, and heal what can be healed."""
     look = _read(account, broker, clock)
     findings, lingering = in_write_transaction(lambda: _write(look, clock()))
-    for client_id in lingering:
-        _end_at_venue(account, broker, client_id)
+    for each in lingering:
+        _end_at_venue(account, broker, each)
     return Reconciled(account.pk, findings, look.error)
 
 
@@ -208,14 +208,14 @@ def _read(account: BrokerAccount, broker: Broker, clock: Clock) -> _Look:
     since = started if last is None else last - LOOKBACK
     theirs, error = read_theirs(broker, account.pk, since=since)
     findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
-    theirs, further = ask_further(broker, account.pk, theirs, findings)
+    theirs, further = ask_further(broker, account.pk, theirs, findings, since=since)
     settle = timedelta(seconds=broker.capabilities().settle_seconds)
     prices = prices_of(broker, account.pk, findings)
     return _Look(account, theirs, prices, error or further, started, max(settle, DOUBT_FOR))
 
 
-def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[str]]:
-    """What was found, and the client ids of orders that must be ended at the venue."""
+def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[StillOpen]]:
+    """What was found, and of that the orders that must be ended at the venue."""
     account = look.account
     lock_account(account.pk)
     row = _put(account.pk, attempted_at=look.started)
@@ -223,7 +223,7 @@ def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[str]]:
     ours = read_ours(account.pk, look.theirs, baseline=row.baseline_at)
     findings = reconcile(ours, look.theirs)
     doubts = _doubts(row, findings, now)
-    lingering = []
+    lingering: list[StillOpen] = []
     for finding in findings:
         if isinstance(finding, Denied | StillOpen):
             if now - datetime.fromisoformat(doubts[finding.order_id]) >= look.settle:
@@ -257,11 +257,12 @@ def _doubts(row: Reconciliation, findings: tuple[Finding, ...], now: datetime) -
     return {order_id: row.doubts.get(order_id, iso(now)) for order_id in doubted}
 
 
-def _resolve(account: BrokerAccount, finding: Denied | StillOpen, now: datetime) -> list[str]:
+def _resolve(account: BrokerAccount, finding: Denied | StillOpen, now: datetime) -> list[StillOpen]:
     """The venue's word counts. An unconfirmed order is its lane's to resend or to give up."""
     order = Order.objects.get(pk=finding.order_id)
     if isinstance(finding, StillOpen):
-        return [finding.client_order_id]
+        # Somebody else's is for somebody else to end.
+        return [] if order.source == OrderSource.EXTERNAL else [finding]
     if order.status in AT_VENUE:
         log.error("order_gone", order=order.pk, symbol=order.symbol)
         text = "The venue does not list the order and does not know it any more."
@@ -283,11 +284,12 @@ def _gone(order: Order, text: str, now: datetime) -> OrderReport:
     )
 
 
-def _end_at_venue(account: BrokerAccount, broker: Broker, client_id: str) -> None:
+def _end_at_venue(account: BrokerAccount, broker: Broker, order: StillOpen) -> None:
     """It has ended here and works there: nobody would look after it. Its fills are found later."""
-    log.error("order_lingers", account=account.pk, client_order_id=client_id)
+    log.error("order_lingers", account=account.pk, client_order_id=order.client_order_id)
     try:
-        broker.cancel(client_id)
+        name_of = broker.capabilities().name_of
+        broker.cancel(name_of(order.client_order_id, order.venue_order_id))
     except BrokerError as error:
         log.warning("cancel_refused", account=account.pk, code=error.code)
 

@@ -8,6 +8,7 @@ key, a fill by the venue's fill id. Deciding what to send is not done here.
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Q
 
 from brokers.types import FillReport, OrderReport, ReportStatus
@@ -66,7 +67,7 @@ def record_event(
     OrderEvent.objects.create(
         order=order, event=event.value, status=after.value, key=key, data=data or {}, at=now
     )
-    metrics.orders.labels(order.role, order.status).inc()
+    transaction.on_commit(metrics.orders.labels(order.role, order.status).inc)
     if order.status in ENDED and order.role == OrderRole.EXIT:
         _release_dependents(order, now)
     _tell(order)
@@ -131,7 +132,8 @@ def apply_report(
     order = _ORDER.first(pk=order_id, account=account_id)
     if order is None:
         raise Order.DoesNotExist(order_id)
-    venue: dict[str, Any] = {"venue_order_id": report.venue_order_id}
+    # What only fills told of does not name the order; it keeps its number.
+    venue: dict[str, Any] = {"venue_order_id": report.venue_order_id or order.venue_order_id}
     if left_at is not None:
         venue["submitted_at"] = left_at
     for fill in report.fills:
@@ -234,6 +236,8 @@ def _write_fill(order: Order, fill: FillReport) -> Fill:
         price=fill.price,
         fee=fill.fee,
         fee_currency=fill.fee_currency,
+        fee_value=fill.cost,
+        kept=fill.kept,
         at=fill.at,
         venue_fill_id=fill.venue_fill_id,
     )

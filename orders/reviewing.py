@@ -20,7 +20,7 @@ from accounts import audit
 from accounts.models import User
 from brokers.base import Broker
 from brokers.registry import connect
-from brokers.types import ClientIds, FillReport, OrderReport
+from brokers.types import FillReport, OrderReport
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import OrderEventName
 from orders.market import name_of
@@ -155,9 +155,9 @@ def _ask(question: Callable[[], T]) -> T:
 
 
 def _look(broker: Broker, order: Order) -> OrderReport | None:
-    """Once more, as thoroughly as it can be asked. Without client order ids it can't be, and its
+    """Once more, as thoroughly as it can be asked. Where the venue has no name for the order, its
     owner's word is all there is."""
-    if broker.capabilities().client_ids is ClientIds.NONE:
+    if not broker.capabilities().name_of(order.client_order_id, order.venue_order_id):
         return None
     return find_at_venue(broker, order, thorough=True)
 
@@ -227,7 +227,7 @@ def _give_way(other: Order, now: datetime) -> list[FillReport]:
         _require_nobodys(other, _sum(fills))
     for fill in fills:
         side = OrderSide.SELL if fill.side is OrderSide.BUY else OrderSide.BUY
-        undo = replace(fill, side=side, fee=-fill.fee)
+        undo = replace(fill, side=side, kept=-fill.kept, fee_value=-fill.cost)
         move_position(other, undo, first=False, now=now)
     number = other.pk
     other.delete()
@@ -263,6 +263,8 @@ def _report_of(fill: Fill, order: Order) -> FillReport:
         fill.fee,
         fill.fee_currency,
         fill.at,
+        kept=fill.kept,
+        fee_value=fill.fee_value,
     )
 
 

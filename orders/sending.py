@@ -28,7 +28,7 @@ from brokers.types import OrderReport, OrderRequest
 from orders.exiting import fit_exit
 from orders.gate import refusal_at_the_gate
 from orders.lanes import LEASE, Claim, LostLane, hold_lane
-from orders.lifecycle import AT_VENUE, OrderEventName
+from orders.lifecycle import OrderEventName
 from orders.models import Order
 from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, record_event
@@ -109,48 +109,6 @@ def mark_sending(order: Order, *, now: datetime) -> bool:
         submitted_at=order.submitted_at or now,
         reason="",
     )
-
-
-def cancel_at_venue(desk: Desk, order_id: str) -> Order:
-    """Cancel one order, whatever its status; an ended one is returned as it ended.
-
-    Raises NotYet when the venue can't be reached. What it refuses for certain is no reason to wait:
-    the order is returned as it stands, and what comes next (an exit, perhaps) goes on."""
-
-    def cancel_unsent() -> Order:
-        hold_lane(desk.claim, now=desk.clock())
-        order = Order.objects.get(pk=order_id)
-        if order.status == OrderStatus.QUEUED:
-            record_event(order, E.CANCEL, key="cancel", now=desk.clock())
-        return order
-
-    order = in_write_transaction(cancel_unsent)
-    if order.status not in AT_VENUE:
-        return order
-    try:
-        report = desk.broker.cancel(_name_at(desk, order))
-    except CERTAIN_REFUSALS as error:
-        return _not_cancelled(desk, order, error)
-    except BrokerError as error:
-        raise NotYet(error.code, _patience(error)) from error
-    return record_answer(desk, order, report)
-
-
-def _name_at(desk: Desk, order: Order) -> str:
-    return desk.broker.capabilities().name_of(order.client_order_id, order.venue_order_id)
-
-
-def _not_cancelled(desk: Desk, order: Order, error: BrokerError) -> Order:
-    """The venue would not: mostly since the order has ended, or is none that it knows."""
-    log.warning("cancel_refused", order=order.pk, code=error.code, text=error.text)
-    try:
-        report = desk.broker.order(_name_at(desk, order))
-    except BrokerError:
-        return order
-    if report is not None:
-        return record_answer(desk, order, report)
-    text = "The venue does not know the order any more."
-    return record_error(desk, order, E.CANCEL, "cancel", error, reason_text=text)
 
 
 def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Order:
@@ -272,9 +230,9 @@ def _must_leave(order: Order, now: datetime) -> bool:
 def _pause(order: Order, error: BrokerError) -> float:
     """Before the next attempt: longer each time for what is tried for long."""
     longer = 0.0 if order.role == OrderRole.ENTRY else min(2.0 ** (order.attempts - 1), 15.0)
-    return max(_patience(error), longer)
+    return max(patience(error), longer)
 
 
-def _patience(error: Exception) -> float:
+def patience(error: Exception) -> float:
     """As the venue asks; never so short that a lane would turn in circles."""
     return max(error.retry_after, 0.25) if isinstance(error, RateLimited) else 1.0

@@ -1,9 +1,12 @@
 """Celery's doors to the lanes. A task carries an id and means "look at this"; losing one loses
 nothing, and running one twice does nothing twice."""
 
-from celery import shared_task
+from celery import current_app, shared_task
 
-from orders import day_starts, work
+from brokers.models import BrokerAccount
+from brokers.room import room
+from orders import day_starts, snapshots
+from orders.seats import seats
 from orders.syncing import accounts_at_work, sync_account
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
@@ -12,7 +15,7 @@ from tradehub.lib.heartbeat import canary_seen
 
 @shared_task(name="orders.tasks.drain_lane")
 def drain_lane(account_id: str) -> None:
-    work.drain_lane(account_id)
+    seats.drain(account_id)
 
 
 @shared_task(name="orders.tasks.sync_open_orders")
@@ -34,3 +37,30 @@ def note_day_starts() -> None:
 def canary(queue: str) -> None:
     """A task went through this queue, end to end."""
     canary_seen(queue, utc_now())
+
+
+@shared_task(name="orders.tasks.snapshot_due_accounts")
+def snapshot_due_accounts() -> None:
+    """Hands out the accounts that are due, and asks no venue itself."""
+    for account_id in snapshots.claim_due(now=utc_now()):
+        current_app.send_task(
+            "orders.tasks.snapshot_account", args=(account_id,), queue="background", expires=300
+        )
+    duties.done("snapshots", utc_now())
+
+
+@shared_task(name="orders.tasks.snapshot_account")
+def snapshot_account(account_id: str) -> None:
+    account = BrokerAccount.objects.filter(pk=account_id).first()
+    if account is None:
+        return
+    with room.place(account.kind) as found:
+        if found:
+            snapshots.take_snapshot(account)
+        else:
+            snapshots.come_back(account_id, now=utc_now())
+
+
+@shared_task(name="orders.tasks.thin_snapshots")
+def thin_snapshots() -> None:
+    snapshots.thin_snapshots(now=utc_now())

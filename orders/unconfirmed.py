@@ -3,8 +3,8 @@
 The venue is asked by client order id, and before "not found" counts also in its open orders, closed
 orders and fills. What is found is adopted at once. Not found counts only in three looks over five
 seconds and past the venue's settle time; then the same id goes out once more, if it still may. A
-venue without client order ids is never sent an order twice. What stays in doubt is handed to its
-owner: entries of its symbol are denied until somebody knows.
+venue without client order ids is asked by its own, where we have it, and never sent an order twice.
+What stays in doubt is handed to its owner: entries of its symbol are denied until somebody knows.
 """
 
 from datetime import datetime, timedelta
@@ -42,6 +42,7 @@ LISTED_SINCE = timedelta(minutes=5)
 """Lists are read from so long before the order left: the venue's clock may be behind ours."""
 LONGEST_PAUSE = 10.0
 NEEDS_REVIEW = "NEEDS_REVIEW"
+_OWN_IDS = "The venue knows orders only by its own ids."
 
 
 def settle_unconfirmed(desk: Desk) -> None:
@@ -107,8 +108,8 @@ def _look_up(desk: Desk, order: Order) -> None:
         raise NotYet("OUTCOME_UNKNOWN", max(0.25, (order.look_at - now).total_seconds()))
     try:
         able = desk.broker.capabilities()
-        if able.client_ids is ClientIds.NONE:
-            hand_over(desk, order, "The venue knows orders only by its own ids.")
+        if not able.name_of(order.client_order_id, order.venue_order_id):
+            hand_over(desk, order, _OWN_IDS)
             return
         report = find_at_venue(desk.broker, order, thorough=order.looks + 1 >= LOOKS_FOR_PROOF)
     except Exception as error:  # whatever broke, nothing is proven
@@ -120,7 +121,10 @@ def _look_up(desk: Desk, order: Order) -> None:
     doubt = max(DOUBT_FOR, timedelta(seconds=able.settle_seconds))
     if order.looks < LOOKS_FOR_PROOF or desk.clock() - order.updated_at < doubt:
         raise NotYet("OUTCOME_UNKNOWN", pause)
-    _resend(desk, order)
+    if able.client_ids is ClientIds.NONE:
+        hand_over(desk, order, _OWN_IDS)
+    else:
+        _resend(desk, order)
 
 
 def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
@@ -144,17 +148,19 @@ def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
 
 
 def find_at_venue(broker: Broker, order: Order, *, thorough: bool) -> OrderReport | None:
-    """What the venue says of the order. `thorough`: not only by its id, for an id may be free
-    again once its order has ended, and look-ups may lag behind lists."""
-    client_id = order.client_order_id
-    report = broker.order(client_id)
+    """What the venue says of the order, which it must have a name for. `thorough`: not only by its
+    id, for an id may be free again once its order has ended, and look-ups may lag behind lists."""
+    name_of = broker.capabilities().name_of
+    name = name_of(order.client_order_id, order.venue_order_id)
+    report = broker.order(name)
     if report is not None or not thorough:
         return report
     since = (order.submitted_at or order.created_at) - LISTED_SINCE
-    for listed in (*broker.open_orders(), *broker.closed_orders(since)):
-        if listed.client_order_id == client_id:
-            return listed
-    fills = [each for each in broker.fills(since) if each.client_order_id == client_id]
+    for each in (*broker.open_orders(), *broker.closed_orders(since)):
+        if name_of(each.client_order_id, each.venue_order_id) == name:
+            return each
+    told = broker.fills(since)
+    fills = [each for each in told if name_of(each.client_order_id, each.venue_order_id) == name]
     return _report_of(order, fills) if fills else None
 
 

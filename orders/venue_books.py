@@ -1,11 +1,12 @@
 """The two books that are compared: what we have recorded, and what the venue tells.
 
 Reads only. The venue is asked with no transaction open, and what it could not tell is None. Where
-it names no client order id, its own id takes that place.
+it names no client order id, its own id takes that place; a venue without client order ids is asked
+by its own, and what it has no name for is not asked about, so nothing follows.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -16,7 +17,7 @@ from django.db import DatabaseError
 from django.db.models import Q
 
 from brokers.base import Broker
-from brokers.types import FillReport, OrderReport
+from brokers.types import ClientIds, FillReport, OrderReport
 from orders.lifecycle import WORKING
 from orders.market import name_of
 from orders.models import Drift, Fill, Order, Position
@@ -62,6 +63,19 @@ class _Asking:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """About one order: its name in the comparison, and the venue's own id where we have it."""
+
+    name: str
+    venue_order_id: str
+
+    def is_about(self, report: OrderReport) -> bool:
+        if report.client_order_id:
+            return report.client_order_id == self.name
+        return report.venue_order_id == self.venue_order_id
+
+
 def read_theirs(broker: Broker, account_id: str, *, since: datetime) -> tuple[TheirBooks, str]:
     """Everything that the venue tells; and why it told no more, or an empty text."""
     asking = _Asking(account_id)
@@ -88,19 +102,51 @@ def _names_of_ours(
 
 
 def ask_further(
-    broker: Broker, account_id: str, theirs: TheirBooks, findings: Iterable[Finding]
+    broker: Broker,
+    account_id: str,
+    theirs: TheirBooks,
+    findings: Iterable[Finding],
+    *,
+    since: datetime,
 ) -> tuple[TheirBooks, str]:
-    """The same books with the answers about single orders, for which a list left a question."""
+    """The same books with the answers about single orders, for which a list left a question.
+
+    One that is not known when it is asked for is looked for among those that ended `since`."""
     asking = _Asking(account_id)
     asked: dict[str, OrderReport | None] = {}
-    for name in _in_question(findings)[:ASKS_AT_ONCE]:
-        if name.startswith(_NAMELESS):
-            asked[name] = None  # nothing to ask by; the lists are all there is
+    denied: list[_Question] = []
+    by_its_own = broker.capabilities().client_ids is ClientIds.NONE
+    for each in _questions(findings)[:ASKS_AT_ONCE]:
+        by = each.venue_order_id if by_its_own else each.name
+        if by_its_own and not by:
             continue
-        answer = asking.ask(partial(_order, broker, name))
+        if by.startswith(_NAMELESS):
+            asked[each.name] = None  # nothing to ask by; the lists are all there is
+            continue
+        answer = asking.ask(partial(_order, broker, by))
         if answer is not None:
-            asked[name] = answer[0]
+            asked[each.name] = _answer_about(each.name, answer[0])
+            denied += [each] if answer[0] is None else []
+    if denied:
+        _look_among_ended(asking, broker, since, denied, asked)
     return replace(theirs, asked=asked), asking.error
+
+
+def _look_among_ended(
+    asking: _Asking,
+    broker: Broker,
+    since: datetime,
+    denied: Iterable[_Question],
+    asked: dict[str, OrderReport | None],
+) -> None:
+    """An id may be free again when its order has ended. Unless the list was told, nobody knows."""
+    ended = asking.ask(lambda: broker.closed_orders(since))
+    for each in denied:
+        if ended is None:
+            del asked[each.name]
+            continue
+        found = [report for report in ended if each.is_about(report)]
+        asked[each.name] = _answer_about(each.name, found[-1] if found else None)
 
 
 def prices_of(broker: Broker, account_id: str, findings: Iterable[Finding]) -> dict[str, Decimal]:
@@ -145,6 +191,7 @@ def _our_order(row: Order) -> OurOrder:
         OrderStatus(row.status),
         row.quantity,
         row.filled_quantity,
+        row.venue_order_id,
     )
 
 
@@ -161,14 +208,16 @@ def _order(broker: Broker, name: str) -> tuple[OrderReport | None]:
     return (broker.order(name),)
 
 
-def _in_question(findings: Iterable[Finding]) -> list[str]:
-    names = []
+def _questions(findings: Iterable[Finding]) -> list[_Question]:
+    questions = []
     for each in findings:
         if isinstance(each, Missing):
-            names.append(each.client_order_id)
+            questions.append(_Question(each.client_order_id, each.venue_order_id))
         elif isinstance(each, ExternalFills | ExternalOrder) and _is_half_told(each):
-            names.append(each.report.client_order_id)
-    return names
+            report = each.report
+            told = (report.venue_order_id, *(fill.venue_order_id for fill in report.fills))
+            questions.append(_Question(report.client_order_id, next(filter(None, told), "")))
+    return questions
 
 
 def _is_half_told(found: ExternalFills | ExternalOrder) -> bool:
@@ -177,16 +226,32 @@ def _is_half_told(found: ExternalFills | ExternalOrder) -> bool:
     return isinstance(found, ExternalFills) or told < found.report.filled_quantity
 
 
+def _answer_about(name: str, report: OrderReport | None) -> OrderReport | None:
+    """Under the name by which it was asked for, if the venue tells none."""
+    if report is None or report.client_order_id:
+        return report
+    return _under(name, report)
+
+
 def _named_order(report: OrderReport, names: Mapping[str, str]) -> OrderReport:
     if report.client_order_id:
         return report
-    name = names.get(report.venue_order_id) or f"venue:{report.venue_order_id}"[:128]
+    return _under(names.get(report.venue_order_id) or _nameless(report.venue_order_id), report)
+
+
+def _under(name: str, report: OrderReport) -> OrderReport:
     fills = tuple(replace(fill, client_order_id=name) for fill in report.fills)
     return replace(report, client_order_id=name, fills=fills)
 
 
 def _named_fill(fill: FillReport, names: Mapping[str, str]) -> FillReport:
+    """With the order that it is of, where the venue tells whose it is."""
     if fill.client_order_id:
         return fill
-    name = names.get(fill.venue_order_id) or f"fill:{fill.venue_fill_id}"[:128]
-    return replace(fill, client_order_id=name)
+    number = fill.venue_order_id
+    name = _nameless(number) if number else f"fill:{fill.venue_fill_id}"[:128]
+    return replace(fill, client_order_id=names.get(number) or name)
+
+
+def _nameless(venue_order_id: str) -> str:
+    return f"venue:{venue_order_id}"[:128]

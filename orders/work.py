@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from orders.cancelling import cancel_at_venue, insist_on_cancel
 from orders.deciding import decide_item
 from orders.facts import open_symbols
 from orders.holding import HELD_KINDS, hold_waiting
@@ -42,7 +43,6 @@ from orders.sending import (
     Finish,
     NotYet,
     attempt_order,
-    cancel_at_venue,
     mark_sending,
     send_order,
 )
@@ -237,7 +237,7 @@ def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 
 def _cancel(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
-    cancel_at_venue(desk, Order.objects.get(pk=item.subject, account=account).pk)
+    insist_on_cancel(desk, item)
     return False
 
 

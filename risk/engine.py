@@ -48,6 +48,9 @@ def exit_checks(snapshot: Snapshot) -> tuple[Check, ...]:
         notes.append(_passed("STRATEGY_PAUSED", "The strategy is paused; exits pass."))
     if not snapshot.account_enabled:
         notes.append(_passed("ACCOUNT_DISABLED", "The account is switched off; exits pass."))
+    if snapshot.account_trouble:
+        text = "The account has not passed its check; exits pass."
+        notes.append(_passed("ACCOUNT_CHECK_FAILED", text))
     return tuple(notes)
 
 

@@ -137,6 +137,8 @@ class EntryPlan:
     """Targets as prices, nearest first."""
     min_notional: Decimal = ZERO
     """The venue's own least order value."""
+    max_quantity: Decimal | None = None
+    """The venue's own largest order; None for no bound."""
     signal_at: datetime | None = None
     """What the alert's age is counted from; None for what is no alert."""
     sent_at: datetime | None = None
@@ -195,6 +197,8 @@ class Snapshot:
     live: bool
     """Real money."""
     account_enabled: bool
+    account_trouble: str = ""
+    """What the account doctor found that keeps entries back; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

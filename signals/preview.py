@@ -12,7 +12,6 @@ from brokers.base import Broker
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.deciding import Ruling, rule
-from orders.drafts import OrderDraft
 from orders.facts import open_symbols, read_facts
 from orders.market import Market, observe_prices, read_market
 from orders.models import LaneItem
@@ -21,7 +20,6 @@ from signals.models import Strategy
 from signals.parsing import ParsedAlert, parse_alert
 from signals.routes import frozen_terms
 from tradehub.core.intent import Intent
-from tradehub.core.money import plain, plain_or_none
 from tradehub.core.words import Environment
 from tradehub.lib.db import write_transaction
 
@@ -38,7 +36,7 @@ class Preview:
             "intents": [each.to_json() for each in self.alert.intents],
             "decisions": [_decision_json(*each) for each in self.rulings],
             "orders": [
-                _order_json(account, draft)
+                {"account": account.pk, **draft.to_json()}
                 for account, ruling in self.rulings
                 for draft in ruling.drafts
             ],
@@ -98,22 +96,5 @@ def _decision_json(account: BrokerAccount, ruling: Ruling) -> dict[str, Any]:
         "checks": [each.to_json() for each in ruling.checks],
         "sizing": None if ruling.sizing is None else ruling.sizing.to_json(),
         "orders": [],
-    }
-
-
-def _order_json(account: BrokerAccount, draft: OrderDraft) -> dict[str, Any]:
-    """The fields of an order that it would have."""
-    return {
-        "account": account.pk,
-        "symbol": draft.symbol,
-        "side": draft.side.value,
-        "role": draft.role.value,
-        "order_type": draft.order_type.value,
-        "time_in_force": draft.time_in_force.value,
-        "quantity": plain(draft.quantity),
-        "limit_price": plain_or_none(draft.limit_price),
-        "stop_price": plain_or_none(draft.stop_price),
-        "trail": draft.trail,
-        "reference_price": plain_or_none(draft.reference_price),
-        "protection": draft.protection,
+        "rehearsal": None,
     }

@@ -110,6 +110,7 @@ def decision_json(decision: Decision, orders: Iterable[Order]) -> dict[str, Any]
         "checks": decision.checks,
         "sizing": decision.sizing,
         "orders": [each.pk for each in sorted(own, key=lambda each: each.parent_id is not None)],
+        "rehearsal": decision.rehearsal,
     }
 
 

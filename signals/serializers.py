@@ -196,6 +196,11 @@ class DecisionSerializer(serializers.Serializer[Any]):
     checks = RuleCheckSerializer(many=True)
     sizing = SizingSerializer(allow_null=True)
     orders = serializers.ListField(child=serializers.CharField())
+    rehearsal = serializers.DictField(
+        allow_null=True,
+        help_text="Of a dry run: the orders that would have been sent, and the ids of those that "
+        "would have been cancelled. Null where orders are sent.",
+    )
 
 
 class MomentSerializer(serializers.Serializer[Any]):

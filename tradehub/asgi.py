@@ -19,6 +19,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from brokers.asking import serve_pages  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from signals.ingest import writer  # noqa: E402
 from signals.webhook import webhook_app  # noqa: E402
@@ -28,6 +29,7 @@ from tradehub.same_origin import SameOrigin  # noqa: E402
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 limit_bodies()
+serve_pages()
 
 
 def store_what_waits() -> None:

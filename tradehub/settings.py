@@ -81,8 +81,10 @@ if str(DATABASES["default"]["ENGINE"]).endswith("sqlite3"):
 else:
     # Under ASGI every request has a thread of its own, so a pool is what keeps connections.
     # A worker's threads each need one while they wait for a venue: no lane may starve another.
-    _default = env.whole("WORKER_THREADS", default=8, least=2, most=200) + 6 if _worker else 8
-    _size = env.whole("DATABASE_POOL_SIZE", default=_default, least=1, most=206)
+    # Half of its threads may wait for one kind of venue, and as many comparisons besides.
+    _threads = env.whole("WORKER_THREADS", default=8, least=2, most=200)
+    _default = 2 * _threads + 6 if _worker else 8
+    _size = env.whole("DATABASE_POOL_SIZE", default=_default, least=1, most=406)
     _given = DATABASES["default"].get("OPTIONS")
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
@@ -151,6 +153,22 @@ CELERY_BEAT_SCHEDULE = {
     },
     "day starts": {
         "task": "orders.tasks.note_day_starts",
+        "schedule": 30,
+        "options": {"queue": "background", "expires": 30},
+    },
+    "snapshots": {
+        "task": "orders.tasks.snapshot_due_accounts",
+        "schedule": 30,
+        "options": {"queue": "background", "expires": 30},
+    },
+    "thin snapshots": {
+        "task": "orders.tasks.thin_snapshots",
+        "schedule": 3600,
+        "options": {"queue": "background", "expires": 600},
+    },
+    # Each account has its own minute of the night; those that wait for a verdict come at once.
+    "account checks": {
+        "task": "brokers.tasks.examine_due_accounts",
         "schedule": 30,
         "options": {"queue": "background", "expires": 30},
     },
@@ -255,6 +273,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+"""Seconds for which a password given in a session may change a venue's key or go live."""
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "login": "30/m/ip"}
 
 # --- Mail
@@ -347,7 +367,11 @@ configure_structlog()
 
 # --- Venues: who speaks for each kind of account, as "module:factory", imported when one needs it
 
-BROKER_ADAPTERS = {"paper": "brokers.paper.adapter:open_paper"}
+BROKER_ADAPTERS = {
+    "paper": "brokers.paper.adapter:open_paper",
+    "binance_spot": "brokers.binance.spot:open_spot",
+    "alpaca": "brokers.alpaca.adapter:open_alpaca",
+}
 
 # --- Venues: other addresses than the vendors' own, for testnets, proxies and tests
 

@@ -52,15 +52,15 @@ class PaperBroker:
         self, account_id: str, options: Mapping[str, Any], now: Callable[[], datetime]
     ) -> None:
         self._account_id = account_id
-        self._options = read_paper_options(options)
+        self.options = read_paper_options(options)
         self._now = now
         self._rules = Rules(
-            fee_percent=self._options.fee_percent,
-            slippage_percent=self._options.slippage_percent,
-            fill_limit=self._options.fill_limit,
-            allow_short=self._options.allow_short,
-            leverage=self._options.leverage,
-            currency=self._options.currency,
+            fee_percent=self.options.fee_percent,
+            slippage_percent=self.options.slippage_percent,
+            fill_limit=self.options.fill_limit,
+            allow_short=self.options.allow_short,
+            leverage=self.options.leverage,
+            currency=self.options.currency,
         )
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ class PaperBroker:
         return Capabilities(
             order_types=frozenset(OrderType),
             times_in_force=TIMES,
-            shorts=self._options.allow_short,
+            shorts=self.options.allow_short,
             linked_orders=True,
             settle_seconds=0,
         )
@@ -92,7 +92,7 @@ class PaperBroker:
             equity=worth,
             cash=state.book.cash,
             buying_power=max(ZERO, power),
-            currency=self._options.currency,
+            currency=self.options.currency,
             at=market.now,
         )
 
@@ -102,9 +102,9 @@ class PaperBroker:
         step = ONE
         if crypto_quote(symbol) is not None:
             step = PAIR_STEP
-        elif self._options.fractional:
+        elif self.options.fractional:
             step = FRACTION_STEP
-        currency = self._options.currency
+        currency = self.options.currency
         return Instrument(symbol, quantity_step=step, min_quantity=step, currency=currency)
 
     def quote(self, symbol: str) -> Quote | None:
@@ -112,7 +112,7 @@ class PaperBroker:
 
     def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         known = [symbol for symbol in symbols if known_symbol(symbol)]
-        return quotes_of(self._account_id, known, self._options, self._now())
+        return quotes_of(self._account_id, known, self.options, self._now())
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """The first price of a symbol starts its synthetic walk. A price that is not above zero
@@ -120,14 +120,14 @@ class PaperBroker:
         if price <= 0 or not known_symbol(symbol):
             return
         known = partial(record_price, self._account_id, symbol, price, at, self._now())
-        if in_write_transaction(known):
+        if in_write_transaction(known, forgettable=True):
             self._advance()
 
     def submit(self, request: OrderRequest) -> OrderReport:
         self._refuse(request)
 
         def work() -> OrderReport:
-            storage.take_turn(self._account_id, self._options)
+            storage.take_turn(self._account_id, self.options)
             client_id = request.client_order_id
             if storage.is_known(self._account_id, client_id):
                 return self._reports([client_id])[client_id]
@@ -140,10 +140,10 @@ class PaperBroker:
 
     def cancel(self, client_order_id: str) -> OrderReport:
         def work() -> None:
-            storage.take_turn(self._account_id, self._options)
-            before = storage.read_state(self._account_id, self._options)
+            storage.take_turn(self._account_id, self.options)
+            before = storage.read_state(self._account_id, self.options)
             after = venue.cancel(before, client_order_id, self._market(before))
-            storage.write_state(self._account_id, before, after, self._options.currency)
+            storage.write_state(self._account_id, before, after, self.options.currency)
 
         in_write_transaction(work)
         report = self._reports([client_order_id]).get(client_order_id)
@@ -165,16 +165,16 @@ class PaperBroker:
     def open_orders(self) -> list[OrderReport]:
         self._advance()
         rows = storage.working_rows(self._account_id).prefetch_related("fills").order_by("id")
-        return [storage.report_of(row, row.fills.all(), self._options.currency) for row in rows]
+        return [storage.report_of(row, row.fills.all(), self.options.currency) for row in rows]
 
     def closed_orders(self, since: datetime) -> list[OrderReport]:
         self._advance()
         rows = storage.ended_rows(self._account_id, since).prefetch_related("fills").order_by("id")
-        return [storage.report_of(row, row.fills.all(), self._options.currency) for row in rows]
+        return [storage.report_of(row, row.fills.all(), self.options.currency) for row in rows]
 
     def fills(self, since: datetime) -> list[FillReport]:
         self._advance()
-        return storage.fills_since(self._account_id, since, self._options.currency)
+        return storage.fills_since(self._account_id, since, self.options.currency)
 
     def positions(self) -> list[VenuePosition]:
         book = self._advance().book
@@ -198,38 +198,38 @@ class PaperBroker:
         """In a transaction that has the turn."""
         instrument = self.instrument(request.symbol)
         assert instrument is not None
-        before = storage.read_state(self._account_id, self._options)
+        before = storage.read_state(self._account_id, self.options)
         after = venue.submit(
             before,
             request,
             self._market(before, request.symbol),
             step=instrument.quantity_step,
         )
-        currency = self._options.currency
+        currency = self.options.currency
         written = storage.write_state(self._account_id, before, after, currency)
         return written[request.client_order_id]
 
     def _advance(self) -> State:
         """Looks without a lock first; takes the turn only when something will change. The state
         as it is then."""
-        before = storage.read_state(self._account_id, self._options)
+        before = storage.read_state(self._account_id, self.options)
         if not before.orders or venue.advance(before, self._market(before)) == before:
             return before
 
         def work() -> None:
-            storage.take_turn(self._account_id, self._options)
-            before = storage.read_state(self._account_id, self._options)
+            storage.take_turn(self._account_id, self.options)
+            before = storage.read_state(self._account_id, self.options)
             after = venue.advance(before, self._market(before))
-            storage.write_state(self._account_id, before, after, self._options.currency)
+            storage.write_state(self._account_id, before, after, self.options.currency)
 
         in_write_transaction(work)
-        return storage.read_state(self._account_id, self._options)
+        return storage.read_state(self._account_id, self.options)
 
     def _market(self, state: State, *symbols: str) -> Market:
         wanted = {*symbols, *state.book.holdings}
         wanted |= {order.request.symbol for order in state.orders}
         now = self._now()
-        return Market(quotes_of(self._account_id, wanted, self._options, now), self._rules, now)
+        return Market(quotes_of(self._account_id, wanted, self.options, now), self._rules, now)
 
     def _reports(self, client_order_ids: Sequence[str]) -> dict[str, OrderReport]:
-        return storage.reports_of(self._account_id, client_order_ids, self._options.currency)
+        return storage.reports_of(self._account_id, client_order_ids, self.options.currency)

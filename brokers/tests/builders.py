@@ -5,7 +5,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from brokers.models import BrokerAccount
 from brokers.paper.matching import VenueOrder
+from brokers.services import create_account
+from brokers.tests.stub_venue import adapter as stub
 from brokers.types import OrderRequest, Quote
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
@@ -45,3 +48,26 @@ def quote(
     last: str, *, bid: str | None = None, ask: str | None = None, at: datetime = NOW
 ) -> Quote:
     return Quote("AAPL", Decimal(bid or last), Decimal(ask or last), Decimal(last), at, "signal")
+
+
+def use_stub(settings: Any) -> None:
+    """Accounts of the kind binance_spot are at the stub venue from now on."""
+    settings.BROKER_ADAPTERS = {**settings.BROKER_ADAPTERS, "binance_spot": stub.PATH}
+    stub.scripts.clear()
+
+
+def open_stub_account(
+    owner: Any, key: str = "k1", *, environment: str = "test", **more: Any
+) -> BrokerAccount:
+    """Not examined yet."""
+    stub.scripts.setdefault(key, stub.Script())
+    return create_account(
+        owner=owner,
+        kind="binance_spot",
+        environment=environment,
+        confirm="live",
+        label=more.pop("label", f"Stub {key}"),
+        credentials={"api_key": key, "api_secret": f"secret of {key}"},
+        now=more.pop("now", NOW),
+        **more,
+    )

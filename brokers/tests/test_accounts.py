@@ -49,8 +49,8 @@ def test_credentials_are_sealed_to_their_row_and_shown_nowhere(alice: Any) -> No
 @pytest.mark.parametrize(
     ("given", "code", "pointer"),
     [
-        ({"kind": "alpaca"}, "UNSUPPORTED_FIELD", "/kind"),
-        ({"kind": "binance_spot", "environment": "live"}, "UNSUPPORTED_FIELD", "/kind"),
+        ({"kind": "binance_futures"}, "UNSUPPORTED_FIELD", "/kind"),
+        ({"kind": "binance_spot", "environment": "live"}, "MISSING_FIELD", "/confirm"),
         ({"kind": "mtgox"}, "INVALID_FIELD", "/kind"),
         ({"environment": "live"}, "MISSING_FIELD", "/confirm"),
         ({"environment": "live", "confirm": "live"}, "INVALID_FIELD", "/environment"),

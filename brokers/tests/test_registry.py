@@ -24,7 +24,7 @@ print("brokers.paper.adapter" in sys.modules)
 
 def test_paper_speaks_for_paper_and_nobody_for_an_unknown_kind() -> None:
     assert isinstance(connect(BrokerAccount(id="acc_1", kind="paper")), PaperBroker)
-    for kind in ("alpaca", "scripted", ""):
+    for kind in ("binance_futures", "scripted", ""):
         with pytest.raises(Unsupported):
             connect(BrokerAccount(kind=kind))
 
@@ -44,3 +44,23 @@ def test_an_adapter_is_not_imported_before_an_account_needs_it() -> None:
         [sys.executable, "-c", LOADED], cwd=project.BASE_DIR, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+WEB = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "tradehub.settings_test"
+import tradehub.asgi, tradehub.urls
+from brokers.asking import AskingBroker
+from brokers.models import BrokerAccount
+from brokers.registry import BUILT, connect
+for kind in BUILT - {"paper"}:
+    assert isinstance(connect(BrokerAccount(id="acc_1", kind=kind)), AskingBroker), kind
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"binance", "alpaca"}))
+"""
+
+
+def test_a_web_process_imports_no_sdk() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WEB], cwd=project.BASE_DIR, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -205,6 +205,7 @@ def make_fill(order: Order, at: datetime, *, pnl: str = "0", fee: str = "0") -> 
         quantity=order.quantity,
         price=Decimal("150.5"),
         fee=Decimal(fee),
+        fee_value=Decimal(fee),
         fee_currency="USD",
         realized_pnl=Decimal(pnl),
         at=at,

@@ -57,6 +57,8 @@ ACTIONS = {
 }
 OWN_ACTIONS = ["halt", "resume", "emergency-stop", "make-webhook"]
 PANELS = ["figures", "positions", "signals", "orders", "stripe", "halt"]
+VENUE = {"broker-account-connect", "broker-account-credentials"}
+"""Of accounts at real venues, which ask for the password: `test_venue_accounts`."""
 APART = {"home", "probe", "panel"}
 
 

@@ -9,7 +9,16 @@ from django.urls import reverse
 
 from accounts.models import User
 from dashboard.tests.builders import World, make_world
-from dashboard.tests.routes import ACTIONS, APART, LISTS, OBJECTS, OWN_ACTIONS, PANELS, url_of
+from dashboard.tests.routes import (
+    ACTIONS,
+    APART,
+    LISTS,
+    OBJECTS,
+    OWN_ACTIONS,
+    PANELS,
+    VENUE,
+    url_of,
+)
 from dashboard.urls import urlpatterns
 
 
@@ -36,7 +45,7 @@ def panel_urls() -> list[str]:
 
 
 def test_every_route_is_in_a_table() -> None:
-    known = {*LISTS, *OBJECTS, *ACTIONS, *OWN_ACTIONS, *APART}
+    known = {*LISTS, *OBJECTS, *ACTIONS, *OWN_ACTIONS, *APART, *VENUE}
     assert {pattern.name for pattern in urlpatterns} == known
 
 

@@ -6,7 +6,9 @@ from itertools import pairwise
 
 from accounts.models import User
 from brokers import services as brokers_services
+from brokers.models import AccountSnapshot
 from dashboard import selectors
+from dashboard.equity import equity_curves_for
 from dashboard.tests.builders import (
     World,
     make_decision,
@@ -17,6 +19,7 @@ from dashboard.tests.builders import (
 from orders.models import Drift, Reconciliation
 from orders.selectors import AccountSummary, account_summaries
 from tradehub.core.words import Outcome
+from tradehub.testing.builders import make_account
 
 
 def test_signals_by_outcome_status_and_symbol(world: World, now: datetime) -> None:
@@ -83,7 +86,7 @@ def test_the_curve_ends_at_todays_equity_and_steps_by_realized_pnl_and_fees(
     make_fill(world.order, now + timedelta(hours=1), pnl="100", fee="2")
     make_fill(world.order, now + timedelta(hours=2), pnl="-30.5")
     later = now + timedelta(hours=3)
-    (curve,) = selectors.equity_curves_for(world.owner, now=later)
+    (curve,) = equity_curves_for(world.owner, now=later)
     values = [value for _, value in curve.points]
     assert values[-1] == Decimal(100_000)
     steps = [after - before for before, after in pairwise(values)]
@@ -127,3 +130,27 @@ def test_what_differs_from_the_venue_is_in_its_owner_s_shell_alone(
     Reconciliation.objects.update(required_at=None)
     shell = selectors.shell_for(world.owner)
     assert (shell.drifts, shell.unreconciled) == ([], [])
+
+
+def test_the_curve_is_what_was_noted_of_each_account(world: World, now: datetime) -> None:
+    """Two accounts: each counts with its last number, and before its first with that one."""
+    other = make_account(world.owner, now, label="Second")
+    for account, hours, equity in (
+        (world.account, 1, "100"),
+        (other, 2, "50"),
+        (world.account, 3, "110.5"),
+    ):
+        AccountSnapshot.objects.create(
+            account=account,
+            at=now + timedelta(hours=hours),
+            equity=equity,
+            cash=equity,
+            buying_power=equity,
+            currency="USD",
+            grain="fine",
+        )
+    later = now + timedelta(hours=4)
+    (curve,) = equity_curves_for(world.owner, now=later)
+    totals = [Decimal(150), Decimal(150), Decimal("160.5"), Decimal(200_000)]
+    assert [value for _, value in curve.points] == totals
+    assert curve.points[-1][0] == int(later.timestamp() * 1000)

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.requests import ip_of
 from dashboard import selectors
+from dashboard.equity import equity_curves_for
 from dashboard.views.base import act, signed_in, user_of
 from orders import services as orders_services
 from tradehub.core.errors import NotFound
@@ -71,7 +72,7 @@ def panel(request: HttpRequest, name: str) -> HttpResponse:
 @signed_in
 @require_GET
 def equity(request: HttpRequest) -> HttpResponse:
-    curves = selectors.equity_curves_for(user_of(request), now=utc_now())
+    curves = equity_curves_for(user_of(request), now=utc_now())
     return JsonResponse(
         {
             "curves": [

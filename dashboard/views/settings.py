@@ -8,21 +8,22 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.requests import ip_of
 from brokers import services as brokers_services
-from brokers.doctor import examine
+from brokers.examining import examine_for_page
+from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
 from brokers.options import read_paper_options
-from brokers.selectors import account_for, accounts_for
+from brokers.selectors import account_for, accounts_for, examination_of
 from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
 from dashboard.views.base import act, signed_in, submit, user_of
+from dashboard.views.venue_accounts import edit_options, venue_kinds
 from orders.drifts import adopt_drifts
 from orders.reconciling import reconcile_now
 from orders.selectors import account_summary, reconciliation_of
 from risk import services as risk_services
 from risk.models import RiskProfile
 from risk.selectors import risk_profile_for
-from tradehub.core.errors import NotFound
 from tradehub.core.words import BrokerKind, Environment, Scope
 from tradehub.lib.clock import utc_now
 
@@ -35,7 +36,7 @@ def account_list(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     summaries = [account_summary(each) for each in accounts_for(user)]
     states = selectors.states_for(user, Scope.ACCOUNT, [each.account.pk for each in summaries])
-    context = {"summaries": summaries, "states": states}
+    context = {"summaries": summaries, "states": states, "venue_kinds": venue_kinds()}
     return render(request, "dashboard/accounts.html", context)
 
 
@@ -75,6 +76,8 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "subscriptions": selectors.subscriptions_on(account),
         "state": selectors.states_for(user, Scope.ACCOUNT, [account.pk]).get(account.pk),
         "reconciliation": reconciliation_of(account),
+        "examination": examination_of(account),
+        "kind": KINDS.get(account.kind),
     }
     return render(request, "dashboard/account.html", context)
 
@@ -85,7 +88,7 @@ def account_edit(request: HttpRequest, account_id: str) -> HttpResponse:
     user = user_of(request)
     account = account_for(user, account_id)
     if account.kind != BrokerKind.PAPER:
-        raise NotFound  # this form knows paper's options only
+        return edit_options(request, account)
     form = PaperAccountForm(request.POST or None, initial=_account_values(account))
     for name in form.fixed_once_open:
         form.fields[name].disabled = True
@@ -118,7 +121,7 @@ def _account_values(account: BrokerAccount) -> dict[str, object]:
 def account_check(request: HttpRequest, account_id: str) -> HttpResponse:
     """The account doctor's lines, into the page."""
     account = account_for(user_of(request), account_id)
-    context = {"account": account, "lines": examine(account), "checked_at": utc_now()}
+    context = {"account": account, "found": examine_for_page(account)}
     return render(request, "dashboard/account_check.html", context)
 
 
@@ -155,15 +158,15 @@ def account_adopt(request: HttpRequest, account_id: str) -> HttpResponse:
 
 @signed_in
 @require_POST
-def account_switch(request: HttpRequest, account_id: str, enabled: bool) -> HttpResponse:
+def account_disable(request: HttpRequest, account_id: str) -> HttpResponse:
     user = user_of(request)
     account = account_for(user, account_id)
-    change = brokers_services.enable_account if enabled else brokers_services.disable_account
-    said = "takes entries again" if enabled else "is disabled: entries are denied, exits pass"
     return act(
         request,
-        lambda: change(account=account, actor=user, now=utc_now(), ip=ip_of(request)),
-        done=f"{account.label} {said}.",
+        lambda: brokers_services.disable_account(
+            account=account, actor=user, now=utc_now(), ip=ip_of(request)
+        ),
+        done=f"{account.label} is disabled: entries are denied, exits pass.",
         to="dashboard:broker-accounts",
     )
 

@@ -101,6 +101,8 @@ class Decision(models.Model):
     """What the price was taken to be: {symbol: {"bid", "ask", "last", "at", "source"}}."""
     cancels = models.JSONField(default=list)
     """Ids of working orders to cancel before anything is sent."""
+    rehearsal = models.JSONField(null=True)
+    """Of a dry run, what would have been done: {"orders": [...], "cancels": [ids]}; else null."""
     sent_at = models.DateTimeField(null=True)
     """When the alert says that it was sent; null where it doesn't."""
     decided_at = models.DateTimeField()

@@ -145,6 +145,10 @@ class Fill(models.Model):
     price = MoneyField()
     fee = MoneyField()
     fee_currency = models.CharField(max_length=12)
+    fee_value = MoneyField(default="0")
+    """The fee as money of the account."""
+    kept = MoneyField(default="0")
+    """How much of the traded asset itself the venue kept as its fee."""
     realized_pnl = MoneyField(default="0")
     """What this fill realized on its position, before its fee."""
     at = models.DateTimeField()

@@ -1,5 +1,6 @@
 """What waits for the reconciliation: held and said so, back in its order, or too old."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from orders.reconciling import ensure_reconciled, reconcile_account, require_rec
 from orders.tests.by_hand import ByHand
 from orders.tests.conftest import MakeHub
 from signals.models import Signal
+from tradehub.lib import metrics
 from tradehub.testing.hub import Hub
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +158,42 @@ def test_an_exit_is_late_but_not_lost(hub: Hub, dead: ByHand) -> None:
     hub.drain()
     assert not hub.position().is_open
     assert status_of(signal) == "processed"
+
+
+def counted() -> dict[str, float]:
+    """Of decisions, by outcome, and of reasons, by code."""
+    return {
+        "/".join([each.name, *each.labels.values()]): each.value
+        for family in (metrics.decisions, metrics.denials)
+        for metric in family.collect()
+        for each in metric.samples
+        if each.name.endswith("_total")
+    }
+
+
+def test_only_what_was_decided_is_counted(
+    hub: Hub, dead: ByHand, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    """A held exit is judged over and over, to see that it is none that is too old."""
+    hub.send(action="buy", quantity=2)
+    require_reconciliation(now=hub.clock())
+    hub.deliver(action="sell", quantity=2)
+    ensure(hub, dead)
+    before = counted()
+    hub.clock.wait(SECONDS * 10)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert expire_held(clock=hub.clock) == 0
+    assert counted() == before
+    hub.deliver(action="buy", quantity=1, symbol="MSFT")
+    ensure(hub, dead)
+    hub.clock.wait(SECONDS * 10)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert expire_held(clock=hub.clock) == 1
+    more = {name: value - before.get(name, 0) for name, value in counted().items()}
+    assert {name: value for name, value in more.items() if value} == {
+        "tradehub_decisions_total/denied": 1,
+        "tradehub_denials_total/SIGNAL_STALE": 1,
+    }
 
 
 def test_an_entry_is_too_old_even_while_an_order_of_its_symbol_is_unconfirmed(

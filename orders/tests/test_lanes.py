@@ -1,11 +1,13 @@
 """Lanes: one worker at a time, a fence in every transaction, things in their order."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from brokers.models import BrokerAccount
@@ -45,6 +47,11 @@ def queue(
     )
 
 
+def lane(account: BrokerAccount) -> tuple[str, datetime | None]:
+    found = Lane.objects.get(pk=account.pk)
+    return found.holder, found.lease_until
+
+
 def test_a_held_lane_is_not_claimed_again_until_it_is_let_go(
     account: BrokerAccount, now: datetime
 ) -> None:
@@ -69,6 +76,34 @@ def test_a_lost_lease_can_not_write_and_can_not_let_go_of_another_s_lane(
     hold_lane(second, now=later)
 
 
+def test_a_claim_a_fence_and_a_release_touch_one_lane(
+    account: BrokerAccount, alice: User, now: datetime
+) -> None:
+    other = make_account(alice, now, label="Other")
+    mine, theirs = claim(account, "one", now), claim(other, "one", now)
+    assert (mine, theirs) == (Claim(account.pk, "one"), Claim(other.pk, "one"))
+    assert mine is not None
+    hold_lane(mine, now=now + LEASE)
+    assert lane(account) == ("one", now + 2 * LEASE)
+    assert lane(other) == ("one", now + LEASE)
+    release_lane(mine)
+    assert lane(account) == ("", None)
+    assert lane(other) == ("one", now + LEASE)
+    with pytest.raises(LostLane, match=account.pk):
+        hold_lane(mine, now=now)
+
+
+def test_a_lane_that_is_not_there_yet_is_made_beside_the_others(
+    account: BrokerAccount, alice: User, now: datetime
+) -> None:
+    other = make_account(alice, now, label="Other")
+    Lane.objects.all().delete()
+    Lane.objects.create(account=other)
+    assert claim(account, "one", now) == Claim(account.pk, "one")
+    assert lane(account) == ("one", now + LEASE)
+    assert lane(other) == ("", None)
+
+
 def test_work_renews_the_lease(account: BrokerAccount, now: datetime) -> None:
     held = claim(account, "one", now)
     assert held is not None
@@ -84,6 +119,19 @@ def test_things_are_done_in_order_and_none_overtakes_one_that_waits(
     assert next_item(account.pk, now=now + timedelta(seconds=5)) == first
     LaneItem.objects.filter(pk=first.pk).update(status="done")
     assert next_item(account.pk, now=now) == second
+
+
+def test_the_oldest_is_asked_for_and_not_just_the_first_that_is_found(
+    account: BrokerAccount, now: datetime
+) -> None:
+    first, _ = queue(account, now, wait=5), queue(account, now)
+    LaneItem.objects.filter(pk=first.pk).update(attempts=1)  # PostgreSQL finds it last now
+    later = now + timedelta(seconds=5)
+    with CaptureQueriesContext(connection) as queries:
+        assert next_item(account.pk, now=later) == first
+    (asked,) = queries
+    # SQLite would happen to find it first all the same.
+    assert re.search(r'END ASC, "\w+"\."id" ASC LIMIT 1$', asked["sql"])
 
 
 @pytest.mark.parametrize("kind", [Kind.PROTECT, Kind.CANCEL, Kind.HALT])
@@ -114,12 +162,39 @@ def test_only_lanes_with_something_due_and_nobody_at_work_are_looked_at(
     assert held is not None
 
 
+def test_a_lane_is_busy_until_its_lease_has_run_out(account: BrokerAccount, now: datetime) -> None:
+    queue(account, now)
+    assert claim(account, "one", now) is not None
+    assert lanes_with_work(now=now + LEASE) == []
+    assert lanes_with_work(now=now + LEASE + timedelta(microseconds=1)) == [account.pk]
+
+
+def test_what_is_done_is_no_work_and_is_not_done_again(
+    account: BrokerAccount, now: datetime
+) -> None:
+    done = queue(account, now)
+    LaneItem.objects.filter(pk=done.pk).update(status="done")
+    assert lanes_with_work(now=now) == []
+    assert next_item(account.pk, now=now) is None
+
+
+def test_each_lane_has_its_own_items(account: BrokerAccount, alice: User, now: datetime) -> None:
+    other = make_account(alice, now, label="Other")
+    first, second = queue(account, now), queue(other, now)
+    assert lanes_with_work(now=now) == sorted([account.pk, other.pk])
+    assert (next_item(account.pk, now=now), next_item(other.pk, now=now)) == (first, second)
+
+
 @pytest.mark.parametrize("status", ["sending", "unconfirmed"])
 def test_an_order_left_half_sent_is_work(hub: Hub, status: str) -> None:
     hub.send(action="buy", quantity=1)
     order = hub.orders()[0]
     type(order).objects.filter(pk=order.pk).update(status=status)
     assert lanes_with_work(now=hub.clock()) == [hub.account.pk]
+    other = make_account(hub.owner, hub.clock(), label="Other")
+    item = queue(other, hub.clock())
+    assert lanes_with_work(now=hub.clock()) == sorted([hub.account.pk, other.pk])
+    item.delete()
     type(order).objects.filter(pk=order.pk).update(reason="NEEDS_REVIEW")
     assert lanes_with_work(now=hub.clock()) == []
 

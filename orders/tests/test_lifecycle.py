@@ -60,6 +60,7 @@ def test_every_pair_is_listed_or_refused(
         with pytest.raises(IllegalTransition) as refused:
             next_status(status, event)
         assert (refused.value.status, refused.value.event) == (status, event)
+        assert str(refused.value) == f"{event} can't follow {status}"
     else:
         assert next_status(status, event) is after
 

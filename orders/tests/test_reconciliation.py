@@ -97,6 +97,15 @@ def test_an_answer_settles_what_was_missed() -> None:
     assert reconcile(ours(order()), asked) == (OrderNews("ord_a", gone),)
 
 
+def test_a_question_about_an_order_carries_the_venue_s_own_id() -> None:
+    known = replace(order(), venue_order_id="v1")
+    assert reconcile(ours(known), NOTHING) == (Missing("ord_a", "a", "v1"),)
+    ended = replace(known, status=S.CANCELED)
+    assert reconcile(ours(ended), TheirBooks((said("a"),), (), ())) == (
+        StillOpen("ord_a", "a", "v1"),
+    )
+
+
 def test_fills_that_complete_an_order_explain_its_absence() -> None:
     done = fill("a", 1, 10)
     (news,) = reconcile(ours(order()), TheirBooks((), (done,), (VenuePosition("X", D(10), D(1)),)))
@@ -136,10 +145,17 @@ def test_an_ended_order_that_works_at_the_venue_is_found() -> None:
     assert reconcile(ours(order(status="filled")), theirs) == ()
 
 
-def test_a_fill_of_a_denied_order_shows_as_a_difference() -> None:
+@pytest.mark.parametrize("status", ["denied", "queued"])
+def test_a_fill_of_an_order_that_never_left_shows_as_a_difference(status: str) -> None:
     held = (VenuePosition("X", D(1), D(100)),)
-    found = reconcile(ours(order(status="denied")), TheirBooks((), (fill("a", 1),), held))
+    found = reconcile(ours(order(status=status)), TheirBooks((), (fill("a", 1),), held))
     assert found == (PositionDrift("X", D(0), D(1), D(100)),)
+
+
+def test_a_fill_on_two_pages_of_a_list_explains_no_absence_twice() -> None:
+    part = fill("a", 1, 6)
+    found = reconcile(ours(order()), TheirBooks((), (part, part), None))
+    assert [type(each) for each in found] == [Missing, OrderNews]
 
 
 def test_strange_orders_and_fills_are_external() -> None:
@@ -199,6 +215,137 @@ def test_a_position_of_nothing_has_no_price() -> None:
     theirs = TheirBooks((), (), (VenuePosition("X", D(0), D(7)),))
     found = reconcile(ours(positions={"X": D(1)}), theirs)
     assert found == (PositionDrift("X", D(1), D(0), None),)
+
+
+def test_of_fills_alone_an_order_is_told_as_far_as_they_go() -> None:
+    told = (fill("c", 2, 2, "sell", after=3), fill("c", 1, 4, "sell", after=3), fill("c", 3))
+    (found,) = reconcile(ours(), TheirBooks(None, told, None))
+    at = T0 + timedelta(seconds=3)
+    oldest_first = (told[2], told[1], told[0])
+    status = R.PARTIALLY_FILLED
+    known = OrderReport("c", "", "Y", OrderSide.SELL, status, D(7), D(7), at, oldest_first)
+    assert found == ExternalFills(known)
+
+
+def test_an_answer_about_one_order_is_newer_than_the_list() -> None:
+    gone, listed = said("a", "canceled"), (said("c"), said("a"))
+    theirs = TheirBooks(listed, (), (), asked={"a": gone})
+    assert reconcile(ours(order(), order("c")), theirs) == (OrderNews("ord_a", gone),)
+    assert reconcile(ours(), replace(theirs, open_orders=listed[1:])) == ()
+    # "Never heard of it" is no report: then the list counts.
+    denied = replace(theirs, asked={"a": None})
+    assert reconcile(ours(order(), order("c")), denied) == ()
+
+
+def test_an_answer_and_its_fills_count_without_any_list() -> None:
+    done = said("a", "filled", fill("a", 1, 10))
+    asked = TheirBooks(None, None, None, asked={"c": None, "a": done})
+    assert reconcile(ours(order(), order("c")), asked) == (OrderNews("ord_a", done),)
+
+
+@pytest.mark.parametrize(("filled", "missed"), [(9, True), (10, False), (11, False)])
+def test_an_order_that_is_full_is_not_missed(filled: int, missed: bool) -> None:
+    expected = (Missing("ord_a", "a"),) if missed else ()
+    assert reconcile(ours(order(filled=filled)), NOTHING) == expected
+
+
+@pytest.mark.parametrize(("recorded", "more", "missed"), [(6, 3, True), (6, 4, False)])
+def test_recorded_and_new_fills_together_explain_an_absence(
+    recorded: int, more: int, missed: bool
+) -> None:
+    books = ours(order(status="partially_filled", filled=recorded))
+    found = reconcile(books, TheirBooks((), (fill("a", 1, more),), None))
+    assert [type(each) for each in found] == [*[Missing] * missed, OrderNews]
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "said_filled", "news"),
+    [
+        ("open", 4, 0, False),  # it says no number: the fills are to come
+        ("open", 4, 5, False),  # of one more than we have
+        ("open", 4, 4, True),
+        ("open", 4, 3, True),
+        ("open", 0, 1, False),
+        ("queued", 4, 4, False),
+        ("unconfirmed", 0, 0, True),
+    ],
+)
+def test_filled_is_news_when_all_its_fills_are_here(
+    status: str, filled: int, said_filled: int, news: bool
+) -> None:
+    done = said("a", "filled", filled=said_filled)
+    found = reconcile(ours(order(status=status, filled=filled)), TheirBooks((done,), (), None))
+    assert found == ((OrderNews("ord_a", done),) if news else ())
+
+
+@pytest.mark.parametrize("status", ["canceled", "rejected", "expired"])
+def test_an_end_is_news_but_not_of_what_never_left(status: str) -> None:
+    over = said("a", status)
+    theirs = TheirBooks((over,), (), None)
+    assert reconcile(ours(order()), theirs) == (OrderNews("ord_a", over),)
+    assert reconcile(ours(order(status="queued")), theirs) == ()
+    assert reconcile(ours(order(status="canceled")), theirs) == ()
+
+
+def test_a_fill_is_in_the_positions_only_before_their_baseline() -> None:
+    books = ours(baseline=T0 + timedelta(seconds=5))
+    theirs = TheirBooks((), (fill("c", 1, after=4), fill("c", 2, after=5)), None)
+    (found,) = reconcile(books, theirs)
+    assert isinstance(found, ExternalFills)
+    assert [each.venue_fill_id for each in found.report.fills] == ["f2"]
+    assert reconcile(books, TheirBooks((), (fill("c", 1, after=4),), None)) == ()
+
+
+def test_a_strange_order_keeps_only_the_fills_that_count() -> None:
+    listed = said("a", "partially_filled", fill("a", 1), fill("a", 2, after=6))
+    old = said("c", "partially_filled", fill("c", 3), filled=1)
+    books = ours(baseline=T0 + timedelta(seconds=5))
+    first, second = reconcile(books, TheirBooks((old, listed), None, None))
+    assert first == ExternalOrder(replace(listed, fills=listed.fills[1:]))
+    assert second == ExternalOrder(replace(old, fills=()))
+
+
+@pytest.mark.parametrize("status", ["sending", "unconfirmed"])
+def test_the_position_of_an_order_in_flight_is_not_judged(status: str) -> None:
+    held = (VenuePosition("X", D(3), D(100)), VenuePosition("Y", D(3), D(100)))
+    theirs = TheirBooks(None, (), held)
+    found = reconcile(ours(order(status=status)), theirs)
+    assert found == (PositionDrift("Y", D(0), D(3), D(100)),)
+
+
+def test_each_new_fill_moves_what_is_expected_once() -> None:
+    told = (fill("a", 1, 4), fill("a", 2, 2), fill("b", 3, 1, "sell"), fill("c", 4, 3, "sell"))
+    books = ours(order(), order("b"), fills=frozenset({"f9"}), positions={"X": D(10)})
+    found = reconcile(books, TheirBooks(None, told, ()))
+    assert found[-2:] == (
+        PositionDrift("X", D(15), D(0), None),
+        PositionDrift("Y", D(-3), D(0), None),
+    )
+
+
+def test_findings_come_in_the_order_in_which_they_are_to_be_done() -> None:
+    strange, told = (said("d"), said("e")), said("c", "partially_filled", fill("c", 1), quantity=1)
+    theirs = TheirBooks(strange, told.fills, (VenuePosition("Z", D(1), D(5)),))
+    books = ours(order("b"), order("a"), drifting=frozenset({"X"}))
+    assert reconcile(books, theirs) == (
+        Missing("ord_a", "a"),
+        Missing("ord_b", "b"),
+        ExternalFills(replace(told, venue_order_id="")),
+        ExternalOrder(strange[0]),
+        ExternalOrder(strange[1]),
+        Agreed("X"),
+        PositionDrift("Y", D(1), D(0), None),
+        PositionDrift("Z", D(0), D(1), D(5)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "there", "differs"), [(1, 2, False), (2, 1, False), (1, 3, True), (-1, 2, True)]
+)
+def test_a_difference_too_small_to_trade_is_none(mine: int, there: int, differs: bool) -> None:
+    held = VenuePosition("X", D(there), D(5), least=D(2))
+    found = reconcile(ours(positions={"X": D(mine)}), TheirBooks((), (), (held,)))
+    assert found == ((PositionDrift("X", D(mine), D(there), D(5)),) if differs else ())
 
 
 # ---- any two books ----

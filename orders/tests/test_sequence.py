@@ -1,7 +1,7 @@
 """Order of things: alerts that come too late or in the wrong order, and exits that still pass."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +11,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from brokers.errors import OrderRejected, OutcomeUnknown, RateLimited
+from orders.book import Book
 from orders.lifecycle import OrderEventName
 from orders.models import Decision, LatestAlert, Order
 from orders.recording import record_event
+from orders.sequence import Sequence, key_of, read_sequence, write_sequence
+from orders.terms import Terms
 from orders.tests.conftest import MakeHub
 from risk.models import RiskProfile, TradingState
 from signals.models import Signal
 from signals.routes import bump_route_version
-from tradehub.core.intent import iso
-from tradehub.core.words import Scope, TradingStateName
+from tradehub.core.intent import Intent, iso
+from tradehub.core.words import Scope, TradingStateName, Verb
 from tradehub.lib.db import write_transaction
 from tradehub.testing.builders import (
     deliver,
@@ -453,3 +456,113 @@ def test_an_alert_without_a_time_costs_no_statement_and_one_with_it_two(
     again, still_two = statements(hub, symbol="QQQ", timenow=at(10), **alert)
     assert (none, two, still_two) == (0, 2, 2)
     assert (timed - without, again - without) == (2, 2)
+
+
+# ---- what is read and written ----
+
+
+def read(hub: Hub, *intents: Intent) -> Sequence:
+    terms = Terms(hub.strategy.pk, None)
+    return read_sequence(hub.account, terms, intents, Book({}), now=hub.clock.now)
+
+
+def known(hub: Hub) -> dict[str, datetime]:
+    rows = LatestAlert.objects.filter(account=hub.account, strategy=hub.strategy)
+    return dict(rows.values_list("symbol", "sent_at"))
+
+
+def test_only_what_one_strategy_decided_on_one_account_is_read(hub: Hub) -> None:
+    began = hub.clock.now
+    second = make_account(hub.owner, began, label="Second")
+    another = make_strategy(hub.owner, second, hub.profile, name="Other")
+    rows = [
+        (hub.account, hub.strategy, "AAPL", 0),
+        (hub.account, hub.strategy, "MSFT", 10),
+        (hub.account, another, "AAPL", 20),
+        (second, hub.strategy, "AAPL", 30),
+    ]
+    for account, strategy, symbol, after in rows:
+        LatestAlert.objects.create(
+            account=account,
+            strategy=strategy,
+            symbol=symbol,
+            sent_at=began + timedelta(seconds=after),
+        )
+    buy = Intent("AAPL", Verb.ENTER, sent_at=began)
+    assert read(hub, buy) == Sequence(began, {"AAPL": began}, frozenset())
+    assert read(hub, Intent("AAPL", Verb.ENTER)) == Sequence(None, {}, frozenset())
+
+
+@pytest.mark.parametrize("moved", ["account", "strategy"])
+def test_what_another_account_or_strategy_executed_is_not_ours(hub: Hub, moved: str) -> None:
+    sent_at = hub.clock.now.replace(microsecond=0)
+    for symbol in ("AAPL", "MSFT"):
+        newer = iso(sent_at + timedelta(seconds=20))
+        hub.send(action="buy", quantity=1, symbol=symbol, timenow=newer)
+    late = Intent("AAPL", Verb.EXIT, sent_at=sent_at)
+    assert read(hub, late).executed == {"AAPL"}
+    second = make_account(hub.owner, hub.clock.now, label="Second")
+    other = make_strategy(hub.owner, second, hub.profile, name="Other")
+    moves = {"account": second, "strategy": other}
+    Order.objects.update(**{moved: moves[moved]})
+    assert read(hub, late).executed == frozenset()
+
+
+def test_a_sender_s_clock_is_believed_for_five_minutes(hub: Hub) -> None:
+    now = hub.clock.now
+    ahead = now + timedelta(minutes=5)
+    assert read(hub, Intent("AAPL", Verb.ENTER, sent_at=ahead)).sent_at == ahead
+    too_far = ahead + timedelta(microseconds=1)
+    assert read(hub, Intent("AAPL", Verb.ENTER, sent_at=too_far)).sent_at == now
+
+
+def test_the_newest_is_kept_for_each_that_was_decided_and_never_moves_back(hub: Hub) -> None:
+    now, terms = hub.clock.now, Terms(hub.strategy.pk, None)
+    later = now + timedelta(seconds=1)
+
+    def write(sent_at: datetime | None, *symbols: str, newest: Mapping[str, datetime]) -> None:
+        write_sequence(Sequence(sent_at, newest), hub.account, terms, symbols)
+
+    write(now, "AAPL", "", newest={})
+    assert known(hub) == {"AAPL": now, "": now}
+    write(later, "AAPL", "MSFT", newest={"AAPL": now})
+    assert known(hub) == {"AAPL": later, "": now, "MSFT": later}
+    write(now, "AAPL", newest={"AAPL": later})
+    write(None, "IBM", newest={})
+    write_sequence(Sequence(now, {}), hub.account, Terms(None, None), ["IBM"])
+    assert known(hub) == {"AAPL": later, "": now, "MSFT": later}
+
+
+def test_what_is_as_new_as_the_newest_is_not_written_again(hub: Hub) -> None:
+    now, terms = hub.clock.now, Terms(hub.strategy.pk, None)
+    with CaptureQueriesContext(connection) as queries:
+        write_sequence(Sequence(now, {"AAPL": now}), hub.account, terms, ["AAPL"])
+    assert len(queries) == 0
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        ({}, None),
+        ({"MSFT": 9}, None),
+        ({"AAPL": 9}, 9),
+        ({"": 8}, 8),
+        ({"AAPL": 8, "": 9}, 9),
+        ({"AAPL": 9, "": 8}, 9),
+        ({"AAPL": -9, "": -8}, None),
+    ],
+)
+def test_the_newer_alert_of_a_symbol_is_its_own_or_one_about_all(
+    now: datetime, newest: dict[str, int], expected: int | None
+) -> None:
+    times = {symbol: now + timedelta(seconds=after) for symbol, after in newest.items()}
+    found = Sequence(now, times).newer_at("AAPL")
+    assert found == (None if expected is None else now + timedelta(seconds=expected))
+    assert Sequence(None, times).newer_at("AAPL") is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "key"), [(Verb.CLOSE_ALL, ""), (Verb.CANCEL_ALL, ""), (Verb.EXIT, "AAPL")]
+)
+def test_what_an_intent_is_about(verb: Verb, key: str) -> None:
+    assert key_of(Intent("AAPL", verb)) == key

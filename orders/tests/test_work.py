@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.models import PaperFill, PaperOrder
-from orders import lanes, protecting, sending, work
+from orders import cancelling, lanes, protecting, sending, work
 from orders.lanes import LEASE, claim_lane
 from orders.models import Decision, LaneItem, Order
 from orders.tests.conftest import MakeHub
@@ -112,7 +112,7 @@ def test_killed_anywhere_there_is_one_order_and_one_set_of_fills(
     venue = KillingVenue(hub.clock)
     venue.executioner = Executioner(at)
     with monkeypatch.context() as patch:
-        for module in (work, sending, protecting, lanes):
+        for module in (work, sending, cancelling, protecting, lanes):
             commit = venue.executioner.around(module.in_write_transaction)
             patch.setattr(module, "in_write_transaction", commit)
         patch.setattr(work, "connect", venue.connect)

@@ -20,6 +20,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "REDUCE_ONLY_STATE": permission.reduce_only_state,
         "STRATEGY_PAUSED": permission.strategy_paused,
         "ACCOUNT_DISABLED": permission.account_disabled,
+        "ACCOUNT_CHECK_FAILED": permission.account_check_failed,
         "DIRECTION_NOT_ALLOWED": permission.direction_not_allowed,
         "SYMBOL_NOT_ALLOWED": permission.symbol_not_allowed,
         "DELAYED_DATA": price.delayed_data,

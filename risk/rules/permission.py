@@ -53,6 +53,14 @@ def account_disabled(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Term
     return Check(code, True, None, None, "The broker account is switched on.")
 
 
+def account_check_failed(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check:
+    code = "ACCOUNT_CHECK_FAILED"
+    if now.account_trouble:
+        text = f"The account has not passed its check: {now.account_trouble}"
+        return Check(code, False, None, None, text)
+    return Check(code, True, None, None, "The account has passed its check.")
+
+
 def direction_not_allowed(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check:
     code = "DIRECTION_NOT_ALLOWED"
     side = "long" if plan.side is OrderSide.BUY else "short"

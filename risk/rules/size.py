@@ -55,9 +55,11 @@ def order_value_above_max(
 def order_quantity_above_max(
     plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms
 ) -> Check | None:
-    limit = limits.max_order_quantity
-    if limit is None or plan.quantity is None:
+    """The smaller of the profile's and the venue's own largest quantity."""
+    bounds = [each for each in (limits.max_order_quantity, plan.max_quantity) if each is not None]
+    if not bounds or plan.quantity is None:
         return None
+    limit = min(bounds)
     code, told = "ORDER_QUANTITY_ABOVE_MAX", f"Order quantity {wording.quantity(plan.quantity)}"
     if plan.quantity > limit:
         text = f"{told} is above the limit of {wording.quantity(limit)}."

@@ -102,6 +102,16 @@ NUMBERS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str, st
     ("ORDER_VALUE_ABOVE_MAX", {}, {}, {"max_order_value": D("1505.01")}, "1505", "1505.01", True),
     ("ORDER_QUANTITY_ABOVE_MAX", {}, {}, {"max_order_quantity": D("9.99")}, "10", "9.99", False),
     ("ORDER_QUANTITY_ABOVE_MAX", {}, {}, {"max_order_quantity": D("10")}, "10", "10", True),
+    ("ORDER_QUANTITY_ABOVE_MAX", {"max_quantity": D("9")}, {}, {}, "10", "9", False),
+    (
+        "ORDER_QUANTITY_ABOVE_MAX",
+        {"max_quantity": D("11")},
+        {},
+        {"max_order_quantity": D("9")},
+        "10",
+        "9",
+        False,
+    ),
     (
         "POSITION_VALUE_ABOVE_MAX",
         {},

@@ -37,7 +37,7 @@ SIGNAL = {
     "timeline",
     "latency_ms",
 }
-DECISION = {"account", "outcome", "reasons", "checks", "sizing", "orders"}
+DECISION = {"account", "outcome", "reasons", "checks", "sizing", "orders", "rehearsal"}
 SIZING = {
     "method",
     "quantity",

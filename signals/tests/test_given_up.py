@@ -83,3 +83,25 @@ def test_a_commit_that_failed_can_be_given_up_when_it_is_tried_again(batch: list
     unseal(batch)
     assert batch[0].give_up()
     assert not seal(batch)
+
+
+def test_one_that_was_given_up_keeps_its_whole_batch_unsealed(batch: list[Arrival]) -> None:
+    assert batch[2].give_up()
+    assert not seal(batch)
+    assert batch[0].give_up()
+
+
+def test_an_arrival_begins_with_nothing_claimed_or_promised(batch: list[Arrival]) -> None:
+    given = {name: getattr(batch[0], name) for name in Arrival.__slots__[:7]}
+    fresh = Arrival(**given)
+    assert (fresh.dialect, fresh.intents_json, fresh.error) == ("", "[]", None)
+    assert (fresh.key, fresh.key_expires, fresh.fingerprint) == ("", False, "")
+    assert (fresh.outcome, fresh.stored_id) == (ArrivalOutcome.NOT_STORED, "")
+    assert (fresh.given_up, fresh.sealed) == (False, False)
+    fresh.done()  # answers nobody
+    assert "done" not in repr(fresh)
+
+
+def test_an_outcome_is_said_in_one_word() -> None:
+    said = ["accepted", "duplicate", "conflict", "invalid", "rerouted", "not_stored"]
+    assert [each.value for each in ArrivalOutcome] == said

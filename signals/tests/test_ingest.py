@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection
 
@@ -128,6 +129,82 @@ def test_the_same_alert_at_two_strategies_is_two(alice: User, token: Token, now:
     batch = [arrive(token, ALERT, now), arrive(other, ALERT, now)]
     store_batch(batch)
     assert outcomes(batch) == ["accepted", "accepted"]
+
+
+def test_all_that_is_known_of_an_alert_is_stored(
+    token: Token, strategy: Strategy, now: datetime
+) -> None:
+    sent = replace(arrive(token, ALERT, now), source_ip="52.89.214.238", content_type="text/plain")
+    store_batch([sent])
+    stored = Signal.objects.get()
+    assert (stored.pk, stored.owner_id, stored.strategy_id) == (
+        sent.id,
+        strategy.owner_id,
+        strategy.pk,
+    )
+    assert (stored.token_id, stored.received_at) == (WebhookToken.objects.get().pk, now)
+    assert (stored.source_ip, stored.content_type) == ("52.89.214.238", "text/plain")
+    assert (bytes(stored.raw), stored.dialect) == (sent.raw, sent.dialect)
+    assert stored.intents == orjson.loads(sent.intents_json)
+    assert (stored.deliveries, stored.status) == (1, "received")
+    assert Signal.objects.filter(error__isnull=True).exists(), "nothing, and not JSON's null"
+    item = LaneItem.objects.get()
+    assert (item.signal_id, item.intents) == (sent.id, stored.intents)
+    assert (item.due_at, item.created_at, item.attempts) == (now, now, 0)
+    assert (item.subject, item.reason) == ("", "")
+
+
+def test_an_alert_that_finds_no_strategy_is_stored_for_the_token_s_owner(
+    token: Token, alice: User, now: datetime
+) -> None:
+    lost = arrive(token, ALERT, now)
+    lost.strategy, lost.error = None, {"code": "MISSING_FIELD", "detail": "", "errors": []}
+    store_batch([lost])
+    stored = Signal.objects.get()
+    assert (stored.owner_id, stored.strategy_id, stored.status) == (alice.pk, None, "invalid")
+    assert stored.error == lost.error
+
+
+def test_the_time_to_the_commit_is_in_milliseconds(token: Token, now: datetime) -> None:
+    sent = arrive(token, ALERT, now)
+    sent.stored_id = sent.id
+    ingest_rows.insert_signals([sent], now + timedelta(seconds=1.5))
+    assert Signal.objects.get().ack_ms == 1500
+
+
+def test_a_copy_counts_at_its_first_alone(token: Token, now: datetime) -> None:
+    batch = numbered(token, now, 3)
+    store_batch(batch)
+    deliver(token, ALERT | {"alert_id": "1"}, now)
+    deliver(token, ALERT | {"alert_id": "1"}, now)
+    assert [Signal.objects.get(pk=each.id).deliveries for each in batch] == [1, 3, 1]
+
+
+def test_a_key_is_held_with_what_must_be_the_same(
+    token: Token, strategy: Strategy, now: datetime
+) -> None:
+    first = deliver(token, ALERT, now)
+    deliver(token, ALERT, now + timedelta(seconds=1))
+    held = SignalKey.objects.get()
+    assert (held.strategy_id, held.key) == (strategy.pk, first.key)
+    assert (held.signal_id, held.fingerprint, held.claimed_at) == (first.id, first.fingerprint, now)
+    later = now + BODY_WINDOW
+    second = deliver(token, ALERT, later)
+    held.refresh_from_db()
+    assert (held.signal_id, held.fingerprint) == (second.id, second.fingerprint)
+    assert held.claimed_at == later
+
+
+def test_use_is_noted_at_the_token_that_was_used(token: Token, alice: User, now: datetime) -> None:
+    make_token(make_strategy(alice, name="Other"))
+    used, other = WebhookToken.objects.order_by("id")
+    ingest_rows.mark_token_used(used.pk, now)
+    ingest_rows.count_throttled({other.pk: 2, used.pk: 5})
+    ingest_rows.count_throttled({used.pk: 1})
+    used.refresh_from_db()
+    other.refresh_from_db()
+    assert (used.last_used_at, used.throttled_count) == (now, 6)
+    assert (other.last_used_at, other.throttled_count) == (None, 2)
 
 
 # ---- the window of a body without an id ----

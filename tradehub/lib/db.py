@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 _RETRIABLE = ("database is locked", "deadlock detected", "could not serialize")
 PATIENCE_SECONDS = 1.0
 LOOK_SECONDS = 0.0005
+SQLITE_NORMAL = 1
+"""`PRAGMA synchronous`: in WAL mode a commit is not synced, and can't harm the file."""
 
 
 class Turns:
@@ -75,21 +77,45 @@ _turns = Turns()
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
-    """`transaction.atomic()`; on SQLite one at a time."""
+def write_transaction(*, forgettable: bool = False) -> Iterator[None]:
+    """`transaction.atomic()`; on SQLite one at a time.
+
+    `forgettable`: not waited for until it is on the disk, so a power failure may undo it, though
+    nothing that was committed durably after it. For claims and prices, which are stale by then."""
+    forgettable = forgettable and not connection.in_atomic_block
     if connection.vendor == "sqlite":
-        with _turns.turn(str(connection.settings_dict["NAME"])), transaction.atomic():
+        turn = _turns.turn(str(connection.settings_dict["NAME"]))
+        with turn, _unsynced() if forgettable else nullcontext(), transaction.atomic():
             yield
     else:
         with transaction.atomic():
+            if forgettable:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL synchronous_commit TO OFF")
             yield
 
 
-def in_write_transaction(work: Callable[[], T], *, attempts: int = 5) -> T:
+@contextmanager
+def _unsynced() -> Iterator[None]:
+    """SQLite refuses the change amid a transaction, so it is the connection's, before and after."""
+    connection.ensure_connection()
+    database = connection.connection
+    (usual,) = database.execute("PRAGMA synchronous").fetchone()
+    database.execute(f"PRAGMA synchronous={min(usual, SQLITE_NORMAL)}")
+    try:
+        yield
+    finally:
+        if connection.connection is database:
+            database.execute(f"PRAGMA synchronous={usual}")
+
+
+def in_write_transaction(
+    work: Callable[[], T], *, attempts: int = 5, forgettable: bool = False
+) -> T:
     """Run `work` in a write transaction; again, from its start, when the database was busy."""
     for attempt in range(1, attempts + 1):
         try:
-            with write_transaction():
+            with write_transaction(forgettable=forgettable):
                 return work()
         except OperationalError as error:
             nested = connection.in_atomic_block

@@ -21,6 +21,8 @@ LATE_AFTER: Mapping[str, float] = {
     "sweeper": 30,
     "open_orders": 60,
     "day_starts": 120,
+    "account_checks": 180,
+    "snapshots": 180,
     "reconciliation": 30,
     # Signs of life of tradehub.lib.heartbeat, which are told here with the others.
     "beat": 30,

@@ -61,6 +61,7 @@ NOT_IDS = {
     "key": "unknown",
     "uidb36": "1",
     "verb": "halt",
+    "kind": "alpaca",
     "url": "nowhere",
     "app_label": "orders",
     "content_type_id": "1",

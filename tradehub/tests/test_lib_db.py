@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
-from tradehub.lib.db import Turns
+from tradehub.lib.db import Turns, in_write_transaction, write_transaction
 
 
 def another_process(path: Path) -> int:
@@ -69,3 +70,35 @@ def test_a_database_in_memory_needs_no_file(
     monkeypatch.chdir(tmp_path)
     with Turns().turn("file:memorydb_default?mode=memory"):
         assert list(tmp_path.iterdir()) == []
+
+
+# ---- what a power failure may forget ----
+
+
+def durability() -> str:
+    """As the database itself tells it: whether a commit is waited for until it is on the disk."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA synchronous" if connection.vendor == "sqlite" else "SHOW synchronous_commit"
+        )
+        (told,) = cursor.fetchone()
+    return str(told)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_what_may_be_forgotten_is_not_waited_for() -> None:
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:  # off in the tests, for speed
+        cursor.execute("PRAGMA synchronous=FULL" if sqlite else "SET synchronous_commit TO ON")
+    waited, unwaited = ("2", "1") if sqlite else ("on", "off")
+    try:
+        assert in_write_transaction(durability) == waited
+        assert in_write_transaction(durability, forgettable=True) == unwaited
+        assert in_write_transaction(durability) == waited
+        with pytest.raises(ZeroDivisionError):
+            in_write_transaction(lambda: 1 / 0, forgettable=True)
+        assert in_write_transaction(durability) == waited
+        with write_transaction():
+            assert in_write_transaction(durability, forgettable=True) == waited
+    finally:
+        connection.close()

@@ -19,6 +19,14 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "than itself.",
     ),
     (
+        "PASSWORD_NEEDED",
+        "Give your password first",
+        "This session proved who you are some time ago. To change a venue's key, or to let an "
+        "account trade real money, it has to be proven again, so that a browser left open can't.",
+        "Confirm your password on the page that the answer names, then repeat the request within "
+        "five minutes. API keys with the scope manage are not asked.",
+    ),
+    (
         "METHOD_NOT_ALLOWED",
         "This address doesn't take that method",
         "The address exists, but not for this HTTP method. Ledgers such as fills, signals and the "
@@ -45,6 +53,7 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
 STATUSES = {
     "NOT_AUTHENTICATED": 401,
     "SCOPE_MISSING": 403,
+    "PASSWORD_NEEDED": 403,
     "METHOD_NOT_ALLOWED": 405,
     "CONFLICT": 409,
     "INTERNAL_ERROR": 500,

@@ -39,6 +39,16 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "Enable the account on its page, or subscribe the strategy to another account.",
     ),
     (
+        "ACCOUNT_CHECK_FAILED",
+        "The account has not passed its check",
+        "The account doctor looks at every account of a real venue before it is traded, every "
+        "night, and when its key changes: that the key works, may trade and is of an account that "
+        "is connected once. A line that must hold does not, or the first look has not been yet. "
+        "Exits still pass.",
+        "Open the account's page: its check names what is wrong and what to do. Mend that, then "
+        "check again; entries pass as soon as it does.",
+    ),
+    (
         "ACCOUNT_NOT_RECONCILED",
         "The account has not been compared with the venue yet",
         "After a start, a reconnect or a doubt, entries wait until orders and positions here equal "

@@ -54,6 +54,22 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "it at the venue.",
     ),
     (
+        "VENUE_ACCOUNT_TAKEN",
+        "This account at the venue is connected already",
+        "The venue says that this key is of an account which another row of this hub trades "
+        "already. Two rows for one account would each take what the other trades for their own, "
+        "and count the same money twice. So the second one sends no entries.",
+        "Trade on the first row, with several strategies if you like. Or delete the row that never "
+        "had an order, then check this one again.",
+    ),
+    (
+        "VENUE_ACCOUNT_CHANGED",
+        "The key belongs to another account at the venue",
+        "The row was opened for one account at the venue, and the key that was entered now is of "
+        "another one. Orders and positions of both would be mixed, so no entries are sent.",
+        "Enter a key of the first account, or open another broker account here for the new key.",
+    ),
+    (
         "UNPROTECTED_POSITION",
         "A position has no stop, though it asked for one",
         "The entry asked for a stop loss, and there is no working stop for all of the position: it "

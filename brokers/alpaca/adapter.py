@@ -1,0 +1,314 @@
+"""AlpacaBroker: stocks and crypto at Alpaca, behind the protocol of every venue.
+
+One request places an order, and nothing sends it again. A client order id is taken for ever: a
+second order with it is refused, and then the first is answered for. Alpaca takes an order before it
+fills it, so an order that should fill at once is looked at for some tenths of a second. What is
+allowed is judged by `assets` before anything is sent; an exit is bent where it can be.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from brokers.alpaca import parsing
+from brokers.alpaca.assets import Asset, instrument_of, refusal
+from brokers.alpaca.client import Client
+from brokers.alpaca.connection import Connection, connections
+from brokers.alpaca.errors import AlreadyThere, NotFound, unreadable
+from brokers.alpaca.ordering import order_body
+from brokers.alpaca.reading import LISTED_BEFORE, Json, Reader
+from brokers.credentials import open_credentials
+from brokers.errors import (
+    BadCredentials,
+    BrokerError,
+    NotSent,
+    OrderRejected,
+    RateLimited,
+    Unsupported,
+)
+from brokers.models import BrokerAccount
+from brokers.types import (
+    AccountState,
+    Capabilities,
+    ClientIds,
+    FillReport,
+    Instrument,
+    OrderReport,
+    OrderRequest,
+    Quote,
+    VenuePosition,
+)
+from tradehub.core.money import ZERO, round_down
+from tradehub.core.words import Environment, OrderType, TimeInForce
+
+LIVE_URL = "https://api.alpaca.markets"
+TEST_URL = "https://paper-api.alpaca.markets"
+DATA_URL = "https://data.alpaca.markets"
+
+SETTLE_SECONDS = 30
+LOOKS_AT_A_FILL = (0.0, 0.1, 0.3)
+LOOKS_AT_A_CANCEL = (0.0, 0.1, 0.2, 0.4, 0.8)
+"""Pauses before each look, in seconds."""
+SYMBOLS_AT_ONCE = 100
+CRYPTO_FEE_PERCENT = Decimal("0.25")
+"""What a taker pays who trades less than 100,000 USD in 30 days. Alpaca tells no fee of a fill."""
+_QUEUED = ("accepted", "accepted_for_bidding", "held")
+"""Taken and not at the market: it will not fill within moments."""
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+
+
+def open_alpaca(account: BrokerAccount, now: Callable[[], datetime]) -> "AlpacaBroker":
+    """Named by the setting BROKER_ADAPTERS. Makes no request."""
+    trading, data = addresses(account.environment)
+    seal = f"{trading} {data} {account.sealed_credentials}"
+
+    def make() -> Client:
+        given = open_credentials(account)
+        names = ("api_key", "api_secret")
+        key, secret = (checked_key(given.get(name, "")) for name in names)
+        return Client(api_key=key, api_secret=secret, trading_url=trading, data_url=data)
+
+    connection = connections.take(account.pk, seal, make)
+    return AlpacaBroker(connection, now, account.options)
+
+
+def addresses(environment: str) -> tuple[str, str]:
+    """Of trading and of prices: the operator's, else Alpaca's own for the environment."""
+    own = LIVE_URL if environment == Environment.LIVE else TEST_URL
+    return (
+        settings.VENUE_URLS["ALPACA_TRADING_URL"] or own,
+        settings.VENUE_URLS["ALPACA_DATA_URL"] or DATA_URL,
+    )
+
+
+def checked_key(text: str) -> str:
+    """As it may stand in a header. Raises BadCredentials, without a word of it."""
+    key = text.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise BadCredentials("The account needs an Alpaca key and its secret: api_key, api_secret.")
+    return key
+
+
+class AlpacaBroker:
+    def __init__(
+        self, connection: Connection, now: Callable[[], datetime], options: Mapping[str, Any]
+    ) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._now = now
+        self._fractional = bool(options.get("fractional", False))
+        self._feed = str(options.get("feed", "iex"))
+        self._reader = Reader(connection, now, CRYPTO_FEE_PERCENT)
+
+    def __repr__(self) -> str:
+        return f"AlpacaBroker({self._client!r})"
+
+    def capabilities(self) -> Capabilities:
+        """Never asks: shorts are thought to be allowed until the account has been read."""
+        return Capabilities(
+            order_types=frozenset(OrderType),
+            times_in_force=frozenset(TimeInForce),
+            shorts=self._connection.shorting,
+            linked_orders=False,
+            client_ids=ClientIds.UNIQUE_FOREVER,
+            settle_seconds=SETTLE_SECONDS,
+            extended_hours=True,
+        )
+
+    def account(self) -> AccountState:
+        raw = self._client.get("/account")
+        self._connection.shorting = self._reader.read(parsing.standing, raw).shorting
+        return self._reader.read(lambda found: parsing.account_state(found, self._now()), raw)
+
+    def standing(self) -> parsing.Standing:
+        """For the account doctor."""
+        return self._reader.read(parsing.standing, self._client.get("/account"))
+
+    def clock(self) -> tuple[parsing.MarketClock, timedelta]:
+        """Of US stocks; and how far Alpaca's time is ahead of ours, half a journey taken off."""
+        left = self._now()
+        found = self._reader.read(parsing.market_clock, self._client.get("/clock"))
+        return found, found.at - left - (self._now() - left) / 2
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        asset = self._asset(symbol)
+        if asset is None:
+            return None
+        last = None
+        if not asset.crypto:
+            last = self._connection.prices.get(symbol) or self._last_of(symbol)
+        return instrument_of(asset, fractional=self._fractional, last=last)
+
+    def quote(self, symbol: str) -> Quote | None:
+        return self.quotes([symbol]).get(symbol)
+
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """One request for all stocks, one for all coins."""
+        assets = [each for each in map(self._asset, dict.fromkeys(symbols)) if each is not None]
+        found: dict[str, Quote] = {}
+        for crypto in (False, True):
+            names = [each.name for each in assets if each.crypto is crypto]
+            for start in range(0, len(names), SYMBOLS_AT_ONCE):
+                found |= self._snapshots(names[start : start + SYMBOLS_AT_ONCE], crypto)
+        for symbol, quote in found.items():
+            self._connection.prices.put(symbol, quote.last)
+        return found
+
+    def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """Alpaca has prices of its own."""
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        asset = self._asset_to_trade(request.symbol)
+        why = refusal(asset, request, shorting=self._connection.shorting)
+        if why is not None:
+            raise Unsupported(why)
+        body = order_body(asset, request, self._fitting(asset, request))
+        try:
+            raw = self._client.post("/orders", body)
+        except AlreadyThere as error:
+            return self._earlier(request.client_order_id, error)
+        except OrderRejected:
+            self._connection.forget_asset(request.symbol)
+            raise
+        report = self._reader.read(parsing.order_report, raw)
+        if report.client_order_id != request.client_order_id:
+            raise unreadable()
+        self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
+        return self._looked_at(request, raw, report)
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        raw = self._reader.order(client_order_id)
+        if raw is None:
+            text = f"Alpaca has no order {client_order_id}."
+            raise OrderRejected(text, venue_code="UNKNOWN_ORDER")
+        if parsing.has_ended(raw):
+            return self._reader.report(raw)
+        try:
+            self._client.delete(f"/orders/{raw['id']}")
+        except (OrderRejected, NotFound):
+            # It has ended meanwhile, or can't be cancelled now: it is as it stands.
+            return self._reader.report(self._reader.order_of(raw["id"]))
+        return self._reader.report(self._ended(raw["id"]))
+
+    def order(self, client_order_id: str) -> OrderReport | None:
+        raw = self._reader.order(client_order_id)
+        return None if raw is None else self._reader.report(raw)
+
+    def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
+        """Those that work in one list; only what is not in it is asked for alone."""
+        working: dict[str, Json] = {}
+        if len(client_order_ids) > 1:
+            working = {each["client_order_id"]: each for each in self._reader.orders("open")}
+        raws = (working.get(each) or self._reader.order(each) for each in client_order_ids)
+        return self._reader.told(each for each in raws if each is not None)
+
+    def open_orders(self) -> list[OrderReport]:
+        return self._reader.told(self._reader.orders("open"))
+
+    def closed_orders(self, since: datetime) -> list[OrderReport]:
+        placed_since = since - LISTED_BEFORE
+        raws = self._reader.orders("closed", after=placed_since)
+        ended = [
+            each
+            for each in raws
+            if parsing.has_ended(each) and self._reader.read(parsing.changed_at, each) >= since
+        ]
+        if len(ended) > 1:
+            self._reader.fills_known_since(placed_since)
+        return self._reader.told(ended)
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        return self._reader.fills(since)
+
+    def positions(self) -> list[VenuePosition]:
+        return self._reader.positions()
+
+    def _asset(self, symbol: str) -> Asset | None:
+        return self._connection.asset(symbol, self._now())
+
+    def _asset_to_trade(self, symbol: str) -> Asset:
+        """Whatever kept us from reading it, no order has left."""
+        try:
+            asset = self._asset(symbol)
+        except (BadCredentials, RateLimited):
+            raise
+        except BrokerError as error:
+            raise NotSent(f"{symbol} can't be looked up: {error.text}") from error
+        if asset is None:
+            text = f"Alpaca has no stock or coin {symbol[:40]!r}."
+            raise OrderRejected(text, venue_code="SYMBOL_UNKNOWN")
+        return asset
+
+    def _fitting(self, asset: Asset, request: OrderRequest) -> Decimal:
+        """An exit is cut to what is held: of coins a part was kept as the fee. A stop of shares is
+        not, since positions are told some seconds late, and Alpaca itself refuses what would open
+        the other side."""
+        resting = request.order_type not in (OrderType.MARKET, OrderType.LIMIT)
+        if not request.reduce_only or (resting and not asset.crypto):
+            return request.quantity
+        try:
+            held = self._reader.held(asset.symbol)
+        except BrokerError:
+            return request.quantity  # an exit is not held up by a question
+        there = max(ZERO, -request.side.sign * (held or ZERO))
+        if asset.quantity_step is not None:
+            there = round_down(there, asset.quantity_step)
+        return min(request.quantity, there) or request.quantity
+
+    def _earlier(self, client_order_id: str, error: AlreadyThere) -> OrderReport:
+        """The order that holds the id: ours, from an attempt whose answer was lost."""
+        try:
+            found = self.order(client_order_id)
+        except BrokerError:
+            found = None
+        if found is None:
+            raise error
+        return found
+
+    def _looked_at(self, request: OrderRequest, raw: Json, report: OrderReport) -> OrderReport:
+        """The order is taken; what can't be read now is told later."""
+        at_once = request.order_type is OrderType.MARKET or request.time_in_force in _AT_ONCE
+        try:
+            for pause in LOOKS_AT_A_FILL if at_once else ():
+                if parsing.has_ended(raw) or (pause and raw["status"] in _QUEUED):
+                    break
+                time.sleep(pause)
+                raw = self._reader.order_of(report.venue_order_id)
+            return self._reader.report(raw)
+        except BrokerError:
+            return report
+
+    def _ended(self, venue_order_id: str) -> Json:
+        """A cancel is only a request: the order as it is soon after."""
+        raw: Json = {}
+        for pause in LOOKS_AT_A_CANCEL:
+            time.sleep(pause)
+            raw = self._reader.order_of(venue_order_id)
+            if parsing.has_ended(raw):
+                break
+        return raw
+
+    def _last_of(self, symbol: str) -> Decimal | None:
+        """For a tick; without it a stock is thought to cost a dollar or more."""
+        try:
+            quote = self.quote(symbol)
+        except BrokerError:
+            return None
+        return None if quote is None else quote.last
+
+    def _snapshots(self, names: Iterable[str], crypto: bool) -> dict[str, Quote]:
+        wanted = ",".join(names)
+        if crypto:
+            found = self._client.prices("/crypto/us/snapshots", version="v1beta3", symbols=wanted)
+            found = self._reader.read(lambda raw: raw["snapshots"], found)
+        else:
+            query = {"symbols": wanted, "feed": self._feed}
+            found = self._client.prices("/stocks/snapshots", version="v2", **query)
+        read = self._reader.read(
+            lambda raw: [parsing.quote(name, each) for name, each in raw.items()], found
+        )
+        return {each.symbol: each for each in read if each is not None}

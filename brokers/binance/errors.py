@@ -1,0 +1,227 @@
+"""From what Binance answers to `brokers.errors`: one table of codes, and rules for what has none.
+
+Pure. A refusal is certain only in the venue's own words: a 4xx with a body `{"code", "msg"}` whose
+code is in the table. Binance says itself that a 5xx is no failure, whatever its body claims. Codes
+are overloaded, so a row may ask for a text too; the first row that fits counts.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from brokers.errors import (
+    BadCredentials,
+    BrokerError,
+    NotSent,
+    OrderRejected,
+    OutcomeUnknown,
+    RateLimited,
+    Unsupported,
+)
+
+
+class Meaning(StrEnum):
+    """What follows from a code, beyond the class of the error."""
+
+    REFUSED = "refused"
+    FILTER = "filter"
+    """Refused by a rule of the symbol: what we know of its rules may be old."""
+    CLOCK = "clock"
+    """Refused for its timestamp before it was looked at: our clock must be set anew."""
+    EXISTS = "exists"
+    """An order with this id works already: an earlier attempt. Look it up."""
+    NOT_WORKING = "not_working"
+    """A cancel found nothing to cancel: the order has ended, or never was."""
+    ABSENT = "absent"
+    """The venue does not know the order."""
+    NO_SYMBOL = "no_symbol"
+    LIMITED = "limited"
+    """For its rate; of the address."""
+    LIMITED_ORDERS = "limited_orders"
+    """For its rate; of the account's orders."""
+    KEY = "key"
+    UNABLE = "unable"
+    UNKNOWN = "unknown"
+
+
+M = Meaning
+_ERRORS: Mapping[Meaning, type[BrokerError]] = {
+    M.REFUSED: OrderRejected,
+    M.FILTER: OrderRejected,
+    M.CLOCK: NotSent,
+    M.EXISTS: OutcomeUnknown,
+    M.NOT_WORKING: OrderRejected,
+    M.ABSENT: OrderRejected,
+    M.NO_SYMBOL: OrderRejected,
+    M.LIMITED: RateLimited,
+    M.LIMITED_ORDERS: RateLimited,
+    M.KEY: BadCredentials,
+    M.UNABLE: Unsupported,
+    M.UNKNOWN: OutcomeUnknown,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    code: int
+    meaning: Meaning
+    source: str
+    """Where Binance says so: a heading of errors.md or rest-api.md of its spot API documents."""
+    text: str = ""
+    """What the message begins with; empty for any."""
+
+    @property
+    def error(self) -> type[BrokerError]:
+        return _ERRORS[self.meaning]
+
+
+_GENERAL = "errors.md, 10xx General Server or Network issues"
+_REQUEST = "errors.md, 11xx Request issues"
+_ENGINE = "errors.md, Messages for -1010, -2010, -2011"
+
+TABLE: tuple[Row, ...] = (
+    Row(-1000, M.UNKNOWN, _GENERAL),
+    Row(-1001, M.UNKNOWN, _GENERAL),
+    Row(-1002, M.KEY, _GENERAL),
+    Row(-1003, M.LIMITED, _GENERAL),
+    Row(-1006, M.UNKNOWN, _GENERAL),
+    Row(-1007, M.UNKNOWN, _GENERAL),
+    Row(-1008, M.UNKNOWN, _GENERAL),
+    Row(-1013, M.FILTER, "errors.md, Filter failures"),
+    Row(-1014, M.UNABLE, _GENERAL),
+    Row(-1015, M.LIMITED_ORDERS, _GENERAL),
+    Row(-1016, M.UNABLE, _GENERAL),
+    Row(-1020, M.UNABLE, _GENERAL),
+    Row(-1021, M.CLOCK, _GENERAL),
+    Row(-1022, M.KEY, _GENERAL),
+    Row(-1034, M.LIMITED, _GENERAL),
+    Row(-1100, M.REFUSED, _REQUEST),
+    Row(-1101, M.REFUSED, _REQUEST),
+    Row(-1102, M.REFUSED, _REQUEST),
+    Row(-1103, M.REFUSED, _REQUEST),
+    Row(-1104, M.REFUSED, _REQUEST),
+    Row(-1105, M.REFUSED, _REQUEST),
+    Row(-1106, M.REFUSED, _REQUEST),
+    Row(-1108, M.REFUSED, _REQUEST),
+    Row(-1111, M.FILTER, _REQUEST),
+    Row(-1112, M.REFUSED, _REQUEST),
+    Row(-1114, M.REFUSED, _REQUEST),
+    Row(-1115, M.REFUSED, _REQUEST),
+    Row(-1116, M.REFUSED, _REQUEST),
+    Row(-1117, M.REFUSED, _REQUEST),
+    Row(-1118, M.REFUSED, _REQUEST),
+    Row(-1119, M.REFUSED, _REQUEST),
+    Row(-1121, M.NO_SYMBOL, _REQUEST),
+    Row(-1127, M.REFUSED, _REQUEST),
+    Row(-1128, M.REFUSED, _REQUEST),
+    Row(-1130, M.REFUSED, _REQUEST),
+    Row(-1220, M.FILTER, _REQUEST),
+    Row(-2010, M.EXISTS, _ENGINE, "Duplicate order sent"),
+    Row(-2010, M.FILTER, _ENGINE, "Market is closed"),
+    Row(-2010, M.FILTER, _ENGINE, "Market orders are not supported"),
+    Row(-2010, M.FILTER, _ENGINE, "Stop loss orders are not supported"),
+    Row(-2010, M.FILTER, _ENGINE, "Stop loss limit orders are not supported"),
+    Row(-2010, M.REFUSED, _ENGINE),
+    Row(-2011, M.NOT_WORKING, _ENGINE),
+    Row(-2013, M.ABSENT, "errors.md, -2013 NO_SUCH_ORDER"),
+    Row(-2014, M.KEY, "errors.md, -2014 BAD_API_KEY_FMT"),
+    Row(-2015, M.KEY, "errors.md, -2015 REJECTED_MBX_KEY"),
+    Row(-2026, M.ABSENT, "errors.md, -2026 ORDER_ARCHIVED"),
+)
+"""-2026: only an order that never filled is archived, ninety days after it ended."""
+
+FORBIDDEN = "rest-api.md, HTTP Return Codes: 403 is the firewall before the API"
+_BAN_ENDS = re.compile(r"banned until (\d{13})")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+def of_answer(answer: Answer, now: datetime) -> BrokerError | None:
+    """None for a 2xx. `meaning_of` tells more of what is returned."""
+    if 200 <= answer.status < 300:
+        return None
+    said = _said(answer)
+    if said is None and answer.status == 403:
+        return NotSent("Binance's firewall refused the request.", venue_code="403")
+    row = None if said is None else find_row(*said)
+    if said is None or row is None or not 400 <= answer.status < 500:
+        return _unknown(answer, said)
+    code, text = said
+    if row.error is RateLimited:
+        wait = _retry_after(answer, text, now)
+        return RateLimited(text, retry_after=wait, venue_code=str(code))
+    return row.error(text, venue_code=str(code))
+
+
+def find_row(code: int, text: str) -> Row | None:
+    fits = (row for row in TABLE if row.code == code and text.startswith(row.text))
+    return next(fits, None)
+
+
+def meaning_of(error: BrokerError) -> Meaning:
+    """Of an error that `of_answer` made; UNKNOWN for any other."""
+    if isinstance(error, OutcomeUnknown) and not _is_code(error.venue_code):
+        return M.UNKNOWN
+    row = find_row(int(error.venue_code or 0), error.text) if _is_code(error.venue_code) else None
+    if row is None or not isinstance(error, row.error):
+        return M.UNKNOWN
+    return row.meaning
+
+
+def read_json(answer: Answer) -> Any:
+    """Of a 2xx. Raises OutcomeUnknown for what can't be read. Numbers come as they are written."""
+    try:
+        return json.loads(answer.body, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise unreadable() from error
+
+
+def unreadable() -> OutcomeUnknown:
+    return OutcomeUnknown("Binance's answer can't be read.", venue_code="UNREADABLE")
+
+
+def _unknown(answer: Answer, said: tuple[int, str] | None) -> OutcomeUnknown:
+    words = "" if said is None else f": {said[1]} ({said[0]})"
+    return OutcomeUnknown(
+        f"Binance answered {answer.status}, which says nothing for certain{words}.",
+        venue_code=f"HTTP {answer.status}",
+    )
+
+
+def _said(answer: Answer) -> tuple[int, str] | None:
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    code, text = found.get("code"), found.get("msg")
+    if type(code) is not int or not isinstance(text, str):
+        return None
+    return code, text[:300]
+
+
+def _retry_after(answer: Answer, text: str, now: datetime) -> float:
+    """In seconds, as the header says; of a ban also the text does. A minute where neither does:
+    that is the window in which weights are counted."""
+    try:
+        return max(0.0, float(answer.headers["retry-after"]))
+    except (KeyError, ValueError):
+        ban = _BAN_ENDS.search(text)
+        return 60.0 if ban is None else max(1.0, int(ban[1]) / 1000 - now.timestamp())
+
+
+def _is_code(text: str | None) -> bool:
+    return text is not None and re.fullmatch(r"-\d{1,5}", text) is not None

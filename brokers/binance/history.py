@@ -1,0 +1,195 @@
+"""An account's orders and trades at Binance spot, asked for symbol by symbol.
+
+Reads only. A client order id alone does not say which symbol to ask about: it is remembered, else
+every symbol that the account ever had is asked. Trades don't name the client order id: it is looked
+up by the order's number.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+from brokers.binance.client import VenueClient
+from brokers.binance.errors import Meaning, meaning_of, unreadable
+from brokers.binance.market import SpotMarket, parsed
+from brokers.binance.memory import Memory, Symbols
+from brokers.binance.parsing import (
+    Context,
+    Raw,
+    client_id_of,
+    executed,
+    fills_of_answer,
+    is_working,
+    milliseconds,
+    order_id_of,
+    order_report,
+    trade,
+)
+from brokers.errors import BrokerError, OutcomeUnknown
+from brokers.types import FillReport, OrderReport
+from tradehub.core.money import ZERO
+
+PAGE = 1000
+OPENED_BEFORE = timedelta(hours=24)
+"""Lists of orders go by when they were placed: those that end later are found so far back."""
+
+
+class SpotHistory:
+    def __init__(
+        self, client: VenueClient, market: SpotMarket, symbols: Symbols, memory: Memory, quote: str
+    ) -> None:
+        self._client = client
+        self._market = market
+        self._symbols = symbols
+        self._memory = memory
+        self._quote = quote
+
+    def expect(self, client_order_id: str, symbol: str) -> None:
+        """An order is about to leave: it must be found again, whatever becomes of us."""
+        self._symbols.add([symbol])
+        self._memory.symbol_of.put(client_order_id, symbol)
+
+    def find(self, client_order_id: str) -> Raw | None:
+        """None when every symbol that it can be of denies it."""
+        symbol = self._memory.symbol_of.get(client_order_id)
+        for each in [symbol] if symbol else self._symbols.known():
+            try:
+                raw = self._client.get_order(symbol=each, origClientOrderId=client_order_id)
+            except BrokerError as error:
+                if meaning_of(error) in (Meaning.ABSENT, Meaning.NO_SYMBOL):
+                    continue
+                raise
+            return self._remembered(raw)
+        return None
+
+    def symbol_of(self, client_order_id: str) -> str | None:
+        return self._memory.symbol_of.get(client_order_id)
+
+    def working(self, symbol: str | None = None) -> list[Raw]:
+        asked = {} if symbol is None else {"symbol": symbol}
+        found = [self._remembered(each) for each in self._client.get_open_orders(**asked)]
+        self._symbols.add([each["symbol"] for each in found])
+        return found
+
+    def ended(self, since: datetime) -> list[Raw]:
+        found = []
+        for symbol in self._symbols.known():
+            for each in self._orders(symbol, since - OPENED_BEFORE):
+                changed = parsed(partial(_number, each, "updateTime"))
+                if not is_working(each) and changed >= milliseconds(since):
+                    found.append(self._remembered(each))
+        return found
+
+    def report(self, raw: Raw) -> OrderReport:
+        """With its fills, which only the answer to an order carries."""
+        return parsed(lambda: order_report(raw, self._fills_of(raw)))
+
+    def report_of_answer(self, raw: Raw) -> OrderReport:
+        """Of a request that was taken: whatever goes wrong while its fills are asked for, it must
+        not look as if it had not been."""
+        try:
+            return self.report(raw)
+        except BrokerError:
+            return parsed(lambda: order_report(raw, ()))
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        found: list[FillReport] = []
+        for symbol in self._symbols.known():
+            start = {"startTime": milliseconds(since)}
+            trades = list(self._pages(self._client.get_my_trades, symbol, "fromId", "id", start))
+            if trades:
+                context = self.context(symbol)
+                names = self._names(symbol, trades)
+                found += parsed(partial(_told, trades, names, context))
+        return sorted(found, key=lambda each: (each.at, each.venue_fill_id))
+
+    def context(self, symbol: str) -> Context:
+        rules = self._market.rules(symbol)
+        if rules is None:
+            raise OutcomeUnknown(f"Binance does not tell what {symbol} is.", venue_code="NO_RULES")
+        return Context(rules, cache(self._worth))
+
+    def _worth(self, asset: str) -> Decimal | None:
+        pair = asset + self._quote
+        try:
+            return self._market.prices([pair]).get(pair)
+        except BrokerError:
+            return None
+
+    def _fills_of(self, raw: Raw) -> tuple[FillReport, ...]:
+        filled, number = executed(raw), order_id_of(raw)
+        if not filled:
+            return ()
+        known = self._memory.fills_of.get(number) or ()
+        if raw.get("fills"):
+            known = fills_of_answer(raw, self.context(raw["symbol"]))
+        if _sum(known) != filled:
+            known = self._trades_of(raw)
+        self._memory.fills_of.put(number, known)
+        return known
+
+    def _trades_of(self, raw: Raw) -> tuple[FillReport, ...]:
+        asked = {"orderId": raw["orderId"]}
+        found = self._pages(self._client.get_my_trades, raw["symbol"], "fromId", "id", asked, asked)
+        context, name = self.context(raw["symbol"]), client_id_of(raw)
+        return tuple(trade(each, name, context) for each in found)
+
+    def _names(self, symbol: str, trades: Iterable[Raw]) -> dict[str, str]:
+        """Client order ids by the venue's own."""
+        numbers = {order_id_of(each): int(each["orderId"]) for each in trades}
+        names = {each: self._memory.client_id_of.get(each) for each in numbers}
+        strange = [numbers[each] for each, name in names.items() if name is None]
+        if strange:
+            first = {"orderId": min(strange)}
+            pages = self._pages(self._client.get_all_orders, symbol, "orderId", "orderId", first)
+            for each in pages:
+                self._remembered(each)
+                if int(each["orderId"]) >= max(strange):
+                    break
+        return {each: self._memory.client_id_of.get(each) or "" for each in numbers}
+
+    def _orders(self, symbol: str, since: datetime) -> Iterator[Raw]:
+        start = {"startTime": milliseconds(since)}
+        return self._pages(self._client.get_all_orders, symbol, "orderId", "orderId", start)
+
+    def _pages(
+        self,
+        question: Callable[..., Any],
+        symbol: str,
+        after: str,
+        number: str,
+        first: dict[str, Any],
+        always: dict[str, Any] | None = None,
+    ) -> Iterator[Raw]:
+        """Oldest first. The first page begins as `first` says, each other after the last number."""
+        asked: dict[str, Any] = first
+        while True:
+            page = question(symbol=symbol, limit=PAGE, **asked)
+            if not isinstance(page, list):
+                raise unreadable()
+            yield from page
+            if len(page) < PAGE:
+                return
+            asked = {**(always or {}), after: parsed(partial(_number, page[-1], number)) + 1}
+
+    def _remembered(self, raw: Raw) -> Raw:
+        def note() -> None:
+            self._memory.symbol_of.put(client_id_of(raw), raw["symbol"])
+            self._memory.client_id_of.put(order_id_of(raw), client_id_of(raw))
+
+        parsed(note)
+        return raw
+
+
+def _sum(fills: Iterable[FillReport]) -> Decimal:
+    return sum((each.quantity for each in fills), ZERO)
+
+
+def _number(raw: Raw, name: str) -> int:
+    return int(raw[name])
+
+
+def _told(trades: Iterable[Raw], names: dict[str, str], context: Context) -> list[FillReport]:
+    return [trade(each, names.get(order_id_of(each), ""), context) for each in trades]

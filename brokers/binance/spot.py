@@ -1,0 +1,283 @@
+"""SpotBroker: one account at Binance spot, behind the protocol of every venue.
+
+What spot has are balances. One that can be sold for the account's currency is told as a position of
+that pair, free and locked together; there is no short and nothing to reduce, so an exit is cut to
+what is free and rounded down to the step before it leaves. A client order id is free again when its
+order has ended: whoever sends one twice must have asked first.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from brokers.binance.client import Timeouts
+from brokers.binance.errors import Meaning, meaning_of, unreadable
+from brokers.binance.filters import TYPES, Rules, allowance, instrument_of, refusal
+from brokers.binance.history import SpotHistory
+from brokers.binance.market import SpotMarket, parsed
+from brokers.binance.parsing import Balance, balances, order_params
+from brokers.binance.seats import Seat, seat_of
+from brokers.errors import BrokerError, NotSent, OrderRejected, RateLimited, Unsupported
+from brokers.models import BrokerAccount
+from brokers.types import (
+    AccountState,
+    Capabilities,
+    ClientIds,
+    FillReport,
+    Instrument,
+    OrderReport,
+    OrderRequest,
+    Quote,
+    VenuePosition,
+)
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderSide, TimeInForce
+
+TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+SETTLE_SECONDS = 20
+"""recvWindow (5 s), for so long the venue may still take a request; its own 10 s; and a margin."""
+FRESH = timedelta(minutes=1)
+"""Rules that are older are read again before an order is refused by them."""
+QUOTE = "USDT"
+_NOT_KNOWN = (Meaning.NOT_WORKING, Meaning.ABSENT)
+
+
+def open_spot(account: BrokerAccount, now: Callable[[], datetime]) -> "SpotBroker":
+    """Named by the setting BROKER_ADAPTERS."""
+    currency = str(account.options.get("quote_currency") or QUOTE)
+    return SpotBroker(seat_of(account, now, Timeouts()), currency)
+
+
+class SpotBroker:
+    def __init__(self, seat: Seat, currency: str) -> None:
+        self.client = seat.client
+        self.currency = currency
+        self._market = SpotMarket(seat.client)
+        self._symbols = seat.symbols
+        self._history = SpotHistory(seat.client, self._market, seat.symbols, seat.memory, currency)
+
+    def __repr__(self) -> str:
+        return f"SpotBroker({self.client.site.url})"
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            order_types=frozenset(TYPES),
+            times_in_force=TIMES,
+            shorts=False,
+            linked_orders=False,
+            client_ids=ClientIds.UNIQUE_WHILE_OPEN,
+            settle_seconds=SETTLE_SECONDS,
+        )
+
+    # What there is
+
+    def account(self) -> AccountState:
+        raw = self.client.get_account(omitZeroBalances="true")
+        held = parsed(lambda: balances(raw))
+        cash = held.pop(self.currency, Balance(self.currency, ZERO, ZERO))
+        prices = self._market.prices(self._pair(asset) for asset in held)
+        equity = cash.total
+        for asset, balance in held.items():
+            price = prices.get(self._pair(asset), ZERO)
+            equity = EXACT.add(equity, EXACT.multiply(balance.total, price))
+        return AccountState(
+            equity=equity,
+            cash=cash.total,
+            buying_power=cash.free,
+            currency=self.currency,
+            at=self.client.now(),
+            venue_account_id=str(raw.get("uid") or ""),
+        )
+
+    def positions(self) -> list[VenuePosition]:
+        held = {self._pair(each.asset): each for each in self._held().values()}
+        held.pop(self._pair(self.currency), None)
+        rules, prices = self._market.rules_of(held), self._market.prices(held)
+        found = [
+            VenuePosition(
+                symbol=symbol,
+                quantity=balance.total,
+                average_price=prices.get(symbol, ZERO),
+                least=rules[symbol].least(prices.get(symbol)),
+            )
+            for symbol, balance in held.items()
+            if symbol in rules
+        ]
+        self._symbols.add([each.symbol for each in found if each.quantity >= each.least])
+        return found
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        rules = self._market.rules(symbol)
+        if rules is None or rules.quote != self.currency:
+            return None
+        return instrument_of(rules)
+
+    def quote(self, symbol: str) -> Quote | None:
+        return self.quotes([symbol]).get(symbol)
+
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        return self._market.quotes(symbols)
+
+    def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """Binance has prices of its own."""
+
+    # Orders
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        request, rules = self._fitted(request)
+        self._history.expect(request.client_order_id, request.symbol)
+        try:
+            raw = self.client.create_order(**order_params(request))
+        except BrokerError as error:
+            return self._instead(request, rules, error)
+        return self._answered(raw)
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        symbol = self._history.symbol_of(client_order_id)
+        if symbol is None:
+            found = self._history.find(client_order_id)
+            if found is None:
+                raise OrderRejected("Unknown order sent.", venue_code="-2011")
+            symbol = str(found["symbol"])
+        try:
+            raw = self.client.cancel_order(symbol=symbol, origClientOrderId=client_order_id)
+        except BrokerError as error:
+            if meaning_of(error) not in _NOT_KNOWN:
+                raise
+            found = self._history.find(client_order_id)
+            if found is None:
+                raise
+            return self._report(found)
+        return self._answered(raw)
+
+    def order(self, client_order_id: str) -> OrderReport | None:
+        raw = self._history.find(client_order_id)
+        return None if raw is None else self._report(raw)
+
+    def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
+        """Several of a symbol are looked for in its list first, which weighs little more."""
+        listed = self._listed(client_order_ids)
+        found = [listed.get(each) or self.order(each) for each in client_order_ids]
+        return [each for each in found if each is not None]
+
+    def open_orders(self) -> list[OrderReport]:
+        return [self._report(each) for each in self._history.working()]
+
+    def closed_orders(self, since: datetime) -> list[OrderReport]:
+        return [self._report(each) for each in self._history.ended(since)]
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        return self._history.fills(since)
+
+    # Within
+
+    def _fitted(self, request: OrderRequest) -> tuple[OrderRequest, Rules]:
+        """As the symbol's rules allow it. Raises Unsupported for what the venue would refuse, and
+        NotSent where the rules can't be had."""
+        self._check_words(request)
+        try:
+            fitted, rules, problem = self._judged(request)
+            if problem is not None and self._market.age(request.symbol) > FRESH:
+                self._market.drop(request.symbol)  # they may have changed
+                fitted, rules, problem = self._judged(request)
+        except (Unsupported, RateLimited, NotSent):
+            raise
+        except BrokerError as error:
+            raise NotSent(f"Nothing was sent: {error.text}", venue_code=error.venue_code) from error
+        if problem is not None:
+            name, text = problem
+            raise Unsupported(text, venue_code=name)
+        return fitted, rules
+
+    def _judged(self, request: OrderRequest) -> tuple[OrderRequest, Rules, tuple[str, str] | None]:
+        rules = self._market.rules(request.symbol)
+        if rules is None or rules.quote != self.currency:
+            raise Unsupported(
+                f"{request.symbol[:40]} is no pair at Binance spot that is quoted in "
+                f"{self.currency}, the account's currency.",
+                venue_code="SYMBOL",
+            )
+        fitted = replace(request, quantity=self._quantity(request, rules))
+        return fitted, rules, refusal(rules, fitted)
+
+    def _check_words(self, request: OrderRequest) -> None:
+        if request.order_type not in TYPES:
+            raise Unsupported(f"Binance spot gets no {request.order_type} orders from us yet.")
+        if request.time_in_force not in TIMES:
+            raise Unsupported(f"Binance spot has no {request.time_in_force} orders.")
+        if request.reduce_only and request.side is OrderSide.BUY:
+            raise Unsupported(
+                "Nothing can be short at Binance spot, so there is nothing to buy back."
+            )
+
+    def _quantity(self, request: OrderRequest, rules: Rules) -> Decimal:
+        """Rounded down; an exit is cut to what is free, as more would be refused."""
+        quantity = request.quantity
+        if request.reduce_only:
+            free = self._free(rules.base)
+            if free is not None:
+                quantity = min(quantity, free)
+        return rules.floor(quantity, request.order_type)
+
+    def _free(self, asset: str) -> Decimal | None:
+        """None when it can't be had: an exit goes out all the same."""
+        try:
+            held = self._held().get(asset)
+        except BrokerError:
+            return None
+        return ZERO if held is None else held.free
+
+    def _instead(self, request: OrderRequest, rules: Rules, error: BrokerError) -> OrderReport:
+        """What follows from a refusal. Raises it, unless an earlier attempt stands."""
+        meaning = meaning_of(error)
+        if meaning is Meaning.EXISTS:
+            earlier = self._earlier(request.client_order_id)
+            if earlier is not None:
+                return earlier
+        elif meaning is Meaning.FILTER:
+            self._market.drop(request.symbol)
+            numbers = allowance(rules, error.text, request.side)
+            raise OrderRejected(
+                f"{error.text} {numbers}".strip(), venue_code=error.venue_code
+            ) from error
+        raise error
+
+    def _earlier(self, client_order_id: str) -> OrderReport | None:
+        """The order that holds the id. Unless it is told, nothing is known: no error of this
+        question may pass for one of the order."""
+        try:
+            return self.order(client_order_id)
+        except BrokerError:
+            return None
+
+    def _listed(self, client_order_ids: Sequence[str]) -> dict[str, OrderReport]:
+        by_symbol: dict[str | None, list[str]] = {}
+        for each in client_order_ids:
+            by_symbol.setdefault(self._history.symbol_of(each), []).append(each)
+        listed: dict[str, OrderReport] = {}
+        for symbol, ids in by_symbol.items():
+            if symbol is None or len(ids) > 1:
+                reports = [self._report(each) for each in self._history.working(symbol)]
+                listed |= {each.client_order_id: each for each in reports}
+        return listed
+
+    def _held(self) -> dict[str, Balance]:
+        raw = self.client.get_account(omitZeroBalances="true")
+        return parsed(lambda: balances(raw))
+
+    def _pair(self, asset: str) -> str:
+        return asset + self.currency
+
+    def _report(self, raw: Any) -> OrderReport:
+        return self._history.report(_object(raw))
+
+    def _answered(self, raw: Any) -> OrderReport:
+        return self._history.report_of_answer(_object(raw))
+
+
+def _object(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise unreadable()
+    return raw

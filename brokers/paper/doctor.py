@@ -1,0 +1,21 @@
+"""What the account doctor says of a paper account."""
+
+from typing import cast
+
+from brokers.base import Broker
+from brokers.paper.adapter import PaperBroker
+from brokers.types import Line
+
+
+def lines(broker: Broker) -> list[Line]:
+    options = cast(PaperBroker, broker).options
+    if options.price_source == "synthetic":
+        text = "Prices are made up (a seeded walk). Good for a demo, worthless as a test of a plan."
+    else:
+        text = "Prices are those that your alerts name: an alert without price can't be priced."
+    found = [Line("prices", True, text)]
+    if not options.fee_percent and not options.slippage_percent:
+        fix = "Set fee_percent and slippage_percent to what your broker and market cost."
+        text = "No fee and no slippage: results will look better than live ones."
+        found.append(Line("costs", True, text, fix))
+    return found

@@ -1,0 +1,5 @@
+"""Every test of the venue may ask for one."""
+
+from tests.venues.alpaca.fixtures import alpaca
+
+__all__ = ["alpaca"]

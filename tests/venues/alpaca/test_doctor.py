@@ -1,0 +1,69 @@
+"""The doctor's sentences about an Alpaca account, each from what Alpaca really tells."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from brokers.alpaca.doctor import lines
+from brokers.types import Line
+from tests.venues.alpaca.fixtures import KEY, Alpaca
+
+
+def found(alpaca: Alpaca) -> dict[str, Line]:
+    return {each.name: each for each in lines(alpaca.broker())}
+
+
+def test_a_healthy_account_has_nothing_against_it(alpaca: Alpaca) -> None:
+    told = found(alpaca)
+    assert all(each.ok for each in told.values())
+    assert list(told) == ["account status", "trading", "short sales", "crypto", "margin", "clock",
+                          "market hours"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words", "hard"),
+    [
+        ({"status": "ONBOARDING"}, "account status", "ONBOARDING", True),
+        ({"trading_blocked": True}, "trading", "blocked trading", True),
+        ({"account_blocked": True}, "trading", "blocked the account", True),
+        ({"trade_suspended_by_user": True}, "trading", "You have suspended", True),
+        ({"maintenance_margin": "60000"}, "margin", "10000 USD below the maintenance", False),
+    ],
+)
+def test_what_hinders(
+    alpaca: Alpaca, changes: dict[str, Any], name: str, words: str, hard: bool
+) -> None:
+    alpaca.venue.change(KEY, **changes)
+    line = found(alpaca)[name]
+    assert (line.ok, line.hard) == (False, hard)
+    assert words in line.text
+    assert line.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"shorting_enabled": False}, "short sales", "may not sell short"),
+        ({"crypto_status": "INACTIVE"}, "crypto", "Crypto is INACTIVE"),
+    ],
+)
+def test_what_to_know(alpaca: Alpaca, changes: dict[str, Any], name: str, words: str) -> None:
+    alpaca.venue.change(KEY, **changes)
+    line = found(alpaca)[name]
+    assert line.ok
+    assert words in line.text
+    assert line.what_to_do
+
+
+@pytest.mark.parametrize(("skew", "words"), [(5, "5.0 s behind"), (-5, "5.0 s ahead of")])
+def test_a_clock_that_is_off(alpaca: Alpaca, skew: int, words: str) -> None:
+    alpaca.venue.skew = timedelta(seconds=skew)
+    line = found(alpaca)["clock"]
+    assert not line.ok
+    assert words in line.text or words.replace("5.0", "4.9") in line.text
+
+
+def test_a_closed_market(alpaca: Alpaca) -> None:
+    alpaca.venue.open_market(is_open=False)
+    assert "opens at" in found(alpaca)["market hours"].text

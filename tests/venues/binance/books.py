@@ -1,0 +1,287 @@
+"""The books of the Binance fake: markets, balances with what is locked, orders, trades.
+
+Pure: time and prices come in. Written apart from the adapter and from the paper venue, so that a
+mistake of ours is never its own judge. Order and trade numbers are counted for each symbol, as
+there; a fee of a buy is taken from what was bought.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+ZERO = Decimal(0)
+WORKING = ("NEW", "PARTIALLY_FILLED")
+
+
+class Refused(Exception):
+    """The venue's certain no, as its error body says it."""
+
+    def __init__(self, code: int, text: str, *, status: int = 400) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.status = status
+
+
+@dataclass(slots=True)
+class Market:
+    base: str
+    quote: str
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    filters: dict[str, dict[str, object]]
+    status: str = "TRADING"
+    types: tuple[str, ...] = (
+        "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
+        "TAKE_PROFIT_LIMIT",
+    )  # fmt: skip
+    depth: Decimal | None = None
+    """How much an order finds at the touch; None for as much as it wants."""
+    orders: int = 0
+    trades: int = 0
+
+    @property
+    def symbol(self) -> str:
+        return self.base + self.quote
+
+
+@dataclass(slots=True)
+class Balance:
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class Trade:
+    id: int
+    order_id: int
+    symbol: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    at: datetime
+    buyer: bool
+    maker: bool
+
+
+@dataclass(slots=True)
+class Order:
+    id: int
+    client_id: str
+    symbol: str
+    side: str
+    type: str
+    tif: str
+    quantity: Decimal
+    created_at: datetime
+    updated_at: datetime
+    price: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    status: str = "NEW"
+    filled: Decimal = ZERO
+    spent: Decimal = ZERO
+    triggered: bool = False
+    lock: tuple[str, Decimal] = ("", ZERO)
+    trades: list[Trade] = field(default_factory=list)
+
+    @property
+    def buys(self) -> bool:
+        return self.side == "BUY"
+
+    @property
+    def working(self) -> bool:
+        return self.status in WORKING
+
+    @property
+    def rest(self) -> Decimal:
+        return self.quantity - self.filled
+
+    @property
+    def conditional(self) -> bool:
+        return self.stop_price > 0
+
+    @property
+    def limited(self) -> bool:
+        return self.price > 0
+
+
+@dataclass(slots=True)
+class Account:
+    key: str
+    secret: str
+    uid: int
+    balances: dict[str, Balance] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
+    fee_percent: Decimal = Decimal("0.1")
+    pays_in_bnb: bool = False
+    can_trade: bool = True
+    can_withdraw: bool = False
+    ip_restricted: bool = True
+    order_lag: float = 0
+    """Seconds during which a new order is denied when it is asked for."""
+    lean_answers: bool = False
+    """FULL answers come without their trades."""
+
+    def balance(self, asset: str) -> Balance:
+        return self.balances.setdefault(asset, Balance())
+
+    def find(
+        self, symbol: str, *, order_id: int | None = None, client_id: str = ""
+    ) -> Order | None:
+        """The newest that fits."""
+        for order in reversed(self.orders):
+            named = order.id == order_id if order_id is not None else order.client_id == client_id
+            if order.symbol == symbol and named:
+                return order
+        return None
+
+    def trades(self, symbol: str) -> list[Trade]:
+        found = [each for order in self.orders for each in order.trades if each.symbol == symbol]
+        return sorted(found, key=lambda each: each.id)
+
+
+class Books:
+    def __init__(self) -> None:
+        self.markets: dict[str, Market] = {}
+        self.accounts: dict[str, Account] = {}
+
+    def place(self, account: Account, order: Order, now: datetime) -> None:
+        """`order` is checked already, but for what the engine itself checks. Raises Refused."""
+        market = self.markets[order.symbol]
+        same = account.find(order.symbol, client_id=order.client_id)
+        if same is not None and same.working:
+            raise Refused(-2010, "Duplicate order sent.")
+        if order.conditional and _reached(order, market.last):
+            raise Refused(-2010, "Order would trigger immediately.")
+        self._lock(account, order, market)
+        order.id = market.orders = market.orders + 1
+        account.orders.append(order)
+        if not order.conditional:
+            self._take(account, order, market, now)
+
+    def cancel(self, account: Account, order: Order, now: datetime) -> None:
+        self.end(account, order, "CANCELED", now)
+
+    def end(self, account: Account, order: Order, status: str, now: datetime) -> None:
+        order.status, order.updated_at = status, now
+        self._unlock(account, order)
+
+    def meet(self, symbol: str, now: datetime) -> None:
+        """Every resting order of the symbol meets the present price once, oldest first."""
+        market = self.markets[symbol]
+        for account in self.accounts.values():
+            for order in [each for each in account.orders if each.working]:
+                if order.symbol == symbol:
+                    self._advance(account, order, market, now)
+
+    def fill(
+        self,
+        account: Account,
+        order: Order,
+        quantity: Decimal,
+        price: Decimal,
+        now: datetime,
+        *,
+        maker: bool,
+    ) -> None:
+        market = self.markets[order.symbol]
+        self._unlock(account, order)
+        value = quantity * price
+        got, paid = (market.base, market.quote) if order.buys else (market.quote, market.base)
+        amount = quantity if order.buys else value
+        account.balance(paid).free -= value if order.buys else quantity
+        account.balance(got).free += amount
+        fee, asset = self._fee(account, got, amount)
+        account.balance(asset).free -= fee
+        market.trades += 1
+        order.trades.append(
+            Trade(market.trades, order.id, order.symbol, price, quantity, fee, asset, now,
+                  order.buys, maker)
+        )  # fmt: skip
+        order.filled += quantity
+        order.spent += value
+        order.updated_at = now
+        order.status = "FILLED" if order.rest <= 0 else "PARTIALLY_FILLED"
+        if order.working:
+            self._lock(account, order, market, checked=True)
+
+    def needs(self, order: Order, market: Market) -> tuple[str, Decimal]:
+        """What a resting order of this rest locks, and in which asset."""
+        if not order.buys:
+            return market.base, order.rest
+        price = order.price or (order.stop_price if order.conditional else market.ask)
+        return market.quote, order.rest * price
+
+    def _advance(self, account: Account, order: Order, market: Market, now: datetime) -> None:
+        if order.conditional and not order.triggered:
+            if not _reached(order, market.last):
+                return
+            order.triggered = True
+            self._take(account, order, market, now)
+            return
+        if _within(order, market):
+            self.fill(account, order, order.rest, order.price, now, maker=True)
+
+    def _take(self, account: Account, order: Order, market: Market, now: datetime) -> None:
+        """As it comes to the book: what is there at its price fills it at once."""
+        price = market.ask if order.buys else market.bid
+        there = order.rest if market.depth is None else min(order.rest, market.depth)
+        meets = not order.limited or _within(order, market)
+        if order.tif == "FOK" and there < order.rest:
+            meets = False
+        if meets and there > 0:
+            self.fill(account, order, there, price, now, maker=False)
+        if order.working and (not order.limited or order.tif in ("IOC", "FOK")):
+            self.end(account, order, "EXPIRED", now)
+
+    def _lock(
+        self, account: Account, order: Order, market: Market, *, checked: bool = False
+    ) -> None:
+        asset, amount = self.needs(order, market)
+        balance = account.balance(asset)
+        if not checked and balance.free < amount:
+            raise Refused(-2010, "Account has insufficient balance for requested action.")
+        balance.free -= amount
+        balance.locked += amount
+        order.lock = asset, amount
+
+    def _unlock(self, account: Account, order: Order) -> None:
+        asset, amount = order.lock
+        order.lock = "", ZERO
+        if asset:
+            account.balance(asset).locked -= amount
+            account.balance(asset).free += amount
+
+    def _fee(self, account: Account, got: str, amount: Decimal) -> tuple[Decimal, str]:
+        share = account.fee_percent / 100
+        if account.pays_in_bnb:
+            price = self._in_bnb(got)
+            fee = (amount * price * share * Decimal("0.75")).quantize(Decimal("1e-8"))
+            if account.balance("BNB").free >= fee:
+                return fee, "BNB"
+        return amount * share, got
+
+    def _in_bnb(self, asset: str) -> Decimal:
+        """How much BNB one of it is worth, by way of USDT."""
+        bnb = self.markets["BNBUSDT"].last
+        if asset in ("BNB", "USDT"):
+            return Decimal(1) if asset == "BNB" else 1 / bnb
+        return self.markets[f"{asset}USDT"].last / bnb
+
+
+def _reached(order: Order, last: Decimal) -> bool:
+    above = order.buys == order.type.startswith("STOP_LOSS")
+    return last >= order.stop_price if above else last <= order.stop_price
+
+
+def _within(order: Order, market: Market) -> bool:
+    if not order.limited:
+        return True
+    return market.ask <= order.price if order.buys else market.bid >= order.price
+
+
+def working_orders(account: Account) -> Iterator[Order]:
+    return (each for each in account.orders if each.working)

@@ -1,0 +1,178 @@
+"""The books as Binance's spot API writes them: eight places, milliseconds, its own names."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.venues.binance.books import Account, Market, Order, Trade
+
+
+def number(value: Decimal) -> str:
+    return f"{value:.8f}"
+
+
+def milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def answer(order: Order, account: Account, response: str, now: datetime) -> dict[str, Any]:
+    """To a new order: ACK, RESULT or FULL."""
+    found: dict[str, Any] = {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "transactTime": milliseconds(now),
+    }
+    if response == "ACK":
+        return found
+    found |= _core(order)
+    if response == "FULL":
+        found["fills"] = [] if account.lean_answers else [_part(each) for each in order.trades]
+    return found
+
+
+def cancelled(order: Order, cancel_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_id,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": cancel_id,
+        "transactTime": milliseconds(now),
+        **_core(order),
+    }
+
+
+def order(order: Order) -> dict[str, Any]:
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        **_core(order),
+        "icebergQty": number(Decimal(0)),
+        "time": milliseconds(order.created_at),
+        "updateTime": milliseconds(order.updated_at),
+        "isWorking": not order.conditional or order.triggered,
+    }
+
+
+def trade(each: Trade) -> dict[str, Any]:
+    return {
+        "symbol": each.symbol,
+        "id": each.id,
+        "orderId": each.order_id,
+        "orderListId": -1,
+        "price": number(each.price),
+        "qty": number(each.quantity),
+        "quoteQty": number(each.price * each.quantity),
+        "commission": number(each.fee),
+        "commissionAsset": each.fee_asset,
+        "time": milliseconds(each.at),
+        "isBuyer": each.buyer,
+        "isMaker": each.maker,
+        "isBestMatch": True,
+    }
+
+
+def account(account: Account, *, omit_zero: bool) -> dict[str, Any]:
+    return {
+        "makerCommission": 10,
+        "takerCommission": 10,
+        "canTrade": account.can_trade,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "accountType": "SPOT",
+        "updateTime": 0,
+        "balances": [
+            {"asset": asset, "free": number(each.free), "locked": number(each.locked)}
+            for asset, each in account.balances.items()
+            if each.free or each.locked or not omit_zero
+        ],
+        "permissions": ["SPOT"],
+        "uid": account.uid,
+    }
+
+
+def restrictions(account: Account) -> dict[str, Any]:
+    return {
+        "ipRestrict": account.ip_restricted,
+        "createTime": 1698645219000,
+        "enableReading": True,
+        "enableWithdrawals": account.can_withdraw,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enableSpotAndMarginTrading": account.can_trade,
+    }
+
+
+def market(each: Market) -> dict[str, Any]:
+    return {
+        "symbol": each.symbol,
+        "status": each.status,
+        "baseAsset": each.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": each.quote,
+        "quoteAssetPrecision": 8,
+        "orderTypes": list(each.types),
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "isSpotTradingAllowed": True,
+        "filters": [{"filterType": name, **found} for name, found in each.filters.items()],
+        "permissionSets": [["SPOT"]],
+    }
+
+
+def ticker(each: Market) -> Mapping[str, Any]:
+    return {
+        "symbol": each.symbol,
+        "priceChange": number(Decimal(0)),
+        "lastPrice": number(each.last),
+        "bidPrice": number(each.bid),
+        "bidQty": number(Decimal(1)),
+        "askPrice": number(each.ask),
+        "askQty": number(Decimal(1)),
+        "count": each.trades,
+    }
+
+
+def _core(order: Order) -> dict[str, Any]:
+    found = {
+        "price": number(order.price),
+        "origQty": number(order.quantity),
+        "executedQty": number(order.filled),
+        "origQuoteOrderQty": number(Decimal(0)),
+        "cummulativeQuoteQty": number(order.spent),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
+        "selfTradePreventionMode": "NONE",
+    }
+    if order.stop_price:
+        found["stopPrice"] = number(order.stop_price)
+    if order.status == "EXPIRED":
+        found["expiryReason"] = _expiry(order)
+    return found
+
+
+def _part(each: Trade) -> dict[str, Any]:
+    return {
+        "price": number(each.price),
+        "qty": number(each.quantity),
+        "commission": number(each.fee),
+        "commissionAsset": each.fee_asset,
+        "tradeId": each.id,
+    }
+
+
+def _expiry(order: Order) -> str:
+    ioc, fok = "UNFILLED_IOC_QUANTITY_EXPIRED", "UNFILLED_FOK_ORDER_EXPIRED"
+    return {"IOC": ioc, "FOK": fok}.get(order.tif, "INSUFFICIENT_LIQUIDITY")
