@@ -267,10 +267,10 @@ def _another_operator(node: ast.expr) -> Iterator[ast.expr]:
     if isinstance(changed, ast.UnaryOp) and isinstance(changed.op, ast.Not | ast.Invert):
         yield changed.operand
     elif isinstance(changed, ast.Compare) and type(changed.ops[0]) in SWAPS:
-        changed.ops[0] = SWAPS[type(changed.ops[0])]()  # type: ignore[call-overload]
+        changed.ops[0] = SWAPS[type(changed.ops[0])]()  # type: ignore[call-overload]  # never None: looked up above
         yield changed
     elif isinstance(changed, ast.BinOp) and type(changed.op) in SWAPS and not _is_of_types(changed):
-        changed.op = SWAPS[type(changed.op)]()  # type: ignore[assignment]
+        changed.op = SWAPS[type(changed.op)]()  # type: ignore[assignment]  # an operator for an operator
         yield changed
 
 

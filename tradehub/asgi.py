@@ -14,17 +14,17 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradehub.settings")
 django_app = get_asgi_application()
 
-# Django must be set up before anything below is imported.
-from channels.auth import AuthMiddlewareStack  # noqa: E402
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+# Django must be set up before anything below is imported, hence E402.
+from channels.auth import AuthMiddlewareStack  # noqa: E402  # as above
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # as above
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402  # as above
 
-from brokers.asking import serve_pages  # noqa: E402
-from dashboard.routing import websocket_urlpatterns  # noqa: E402
-from signals.ingest import writer  # noqa: E402
-from signals.webhook import webhook_app  # noqa: E402
-from tradehub.body_limits import limit_bodies  # noqa: E402
-from tradehub.same_origin import SameOrigin  # noqa: E402
+from brokers.asking import serve_pages  # noqa: E402  # as above
+from dashboard.routing import websocket_urlpatterns  # noqa: E402  # as above
+from signals.ingest import writer  # noqa: E402  # as above
+from signals.webhook import webhook_app  # noqa: E402  # as above
+from tradehub.body_limits import limit_bodies  # noqa: E402  # as above
+from tradehub.same_origin import SameOrigin  # noqa: E402  # as above
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

@@ -32,10 +32,10 @@ class SwitchCommand(BaseCommand):
     """Taken where none is given; empty: a reason must be given."""
 
     def switch(self, switch: Switch) -> TradingState:
-        raise NotImplementedError
+        raise NotImplementedError("a subclass switches")
 
     def meaning(self, target: Target) -> str:
-        raise NotImplementedError
+        raise NotImplementedError("a subclass says what follows")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--scope", required=True, choices=[each.value for each in Scope])

@@ -18,6 +18,9 @@ KIND = "paper"
 CAN = frozenset({Can.SHORTS, Can.LINKS, Can.TRAILS, Can.REDUCE_ONLY, Can.FORGETS})
 
 
+_NOT_ASKED = "CAN does not name it, so no case asks paper for it"
+
+
 class PaperDesk:
     symbol = "BTCUSDT"
 
@@ -35,19 +38,19 @@ class PaperDesk:
         self.broker.observe(self.symbol, Decimal(price), self._now)
 
     def fault(self, operation: str, kind: str, *, times: int = 1, **more: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(_NOT_ASKED)
 
     def posts(self, client_order_id: str) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(_NOT_ASKED)
 
     def by_hand_order(self, side: str, quantity: str, *, limit_price: str | None = None) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(_NOT_ASKED)
 
     def fill(self, client_order_id: str, quantity: str) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(_NOT_ASKED)
 
     def lag(self, seconds: float) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(_NOT_ASKED)
 
 
 @contextmanager
