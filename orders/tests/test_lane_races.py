@@ -5,6 +5,7 @@ writes nothing, and nothing in it is done twice."""
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -160,6 +161,30 @@ class Sleepy(Clock):
             return super().__call__()
 
 
+class Stopped:
+    """A broker through which everything goes; after every third order its sender sleeps."""
+
+    def __init__(
+        self, broker: Any, *, submits: list[str], lock: threading.Lock, sleep: Callable[[], None]
+    ) -> None:
+        self._broker = broker
+        self._submits = submits
+        self._lock = lock
+        self._sleep = sleep
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    def submit(self, request: Any) -> Any:
+        report = self._broker.submit(request)
+        with self._lock:
+            self._submits.append(request.client_order_id)
+            third = len(self._submits) % 3 == 0
+        if third:
+            self._sleep()
+        return report
+
+
 def test_workers_on_one_lane_send_each_order_once(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,29 +194,16 @@ def test_workers_on_one_lane_send_each_order_once(
     clock = hub.clock = Sleepy(hub.clock.now)
     venue = use_venue(monkeypatch, clock)
     sent = [hub.deliver(action="buy", quantity=1, symbol=f"S{n}").stored_id for n in range(alerts)]
-    connect, submits, lock = venue.connect, [], threading.Lock()
+    connect = venue.connect
+    submits: list[str] = []
     over = threading.Event()
 
-    class Stopped:
-        """Everything goes through; after every third order its sender sleeps."""
+    def sleep() -> None:
+        clock.wait(PAST_THE_LEASE.total_seconds())
+        over.wait(0.3)  # the others see that the lease has run out
 
-        def __init__(self, broker: Any) -> None:
-            self._broker = broker
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._broker, name)
-
-        def submit(self, request: Any) -> Any:
-            report = self._broker.submit(request)
-            with lock:
-                submits.append(request.client_order_id)
-                sleeps = len(submits) % 3 == 0
-            if sleeps:
-                clock.wait(PAST_THE_LEASE.total_seconds())
-                over.wait(0.3)  # the others see that the lease has run out
-            return report
-
-    monkeypatch.setattr(work, "connect", lambda *a, **k: Stopped(connect(*a, **k)))
+    stopped = partial(Stopped, submits=submits, lock=threading.Lock(), sleep=sleep)
+    monkeypatch.setattr(work, "connect", lambda *a, **k: stopped(connect(*a, **k)))
     meet = threading.Barrier(WORKERS)
 
     def waits() -> bool:

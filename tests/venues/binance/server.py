@@ -7,11 +7,9 @@ those of the scripted venue; what they say is in Binance's words.
 import os
 import socket
 import struct
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from tests.venue.faults import NOT_TAKEN, Fault, FaultKind
 from tests.venues.binance import api
 from tests.venues.binance.api import Reply, Request
 from tests.venues.binance.venue import Note, Venue
+from tests.venues.door import Door
 
 F = FaultKind
 PAGE = b"<html><body>Something between you and the venue broke.</body></html>"
@@ -29,39 +28,9 @@ AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends RST."""
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class Server(Door[Venue]):
     def __init__(self, venue: Venue) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.venue = venue
-        self.stopping = threading.Event()
-        self.connections: set[socket.socket] = set()
-        self.accepted = 0
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is what this server is for; the rest is told as usual."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    def close_door(self) -> None:
-        """Nobody listens any more, and what was connected is cut. Also twice."""
-        if self.stopping.is_set():
-            return
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-        self._thread.join()
-        for each in list(self.connections):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        super().__init__(venue, Handler)
 
 
 class Handler(BaseHTTPRequestHandler):
