@@ -17,7 +17,7 @@ from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
 from dashboard.views.base import act, signed_in, submit, user_of
-from dashboard.views.venue_accounts import edit_options, venue_kinds
+from dashboard.views.venue_accounts import edit_options, save_options, venue_kinds
 from orders.drifts import adopt_drifts
 from orders.reconciling import reconcile_now
 from orders.selectors import account_summary, reconciliation_of
@@ -85,29 +85,13 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 def account_edit(request: HttpRequest, account_id: str) -> HttpResponse:
-    user = user_of(request)
-    account = account_for(user, account_id)
+    account = account_for(user_of(request), account_id)
     if account.kind != BrokerKind.PAPER:
         return edit_options(request, account)
     form = PaperAccountForm(request.POST or None, initial=_account_values(account))
     for name in form.fixed_once_open:
         form.fields[name].disabled = True
-    if request.method == "POST":
-        done, _ = submit(
-            form,
-            lambda: brokers_services.update_account(
-                account=account,
-                label=form.cleaned_data["label"],
-                options=form.options(),
-                actor=user,
-                now=utc_now(),
-                ip=ip_of(request),
-            ),
-        )
-        if done:
-            notices.success(request, "Saved.")
-            return redirect("dashboard:broker-account", account_id)
-    return render(request, "dashboard/account_form.html", {"form": form, "account": account})
+    return save_options(request, account, form)
 
 
 def _account_values(account: BrokerAccount) -> dict[str, object]:

@@ -21,6 +21,7 @@ from brokers.models import BrokerAccount
 from brokers.options import VENUE_DEFAULTS
 from brokers.registry import BUILT
 from brokers.selectors import account_for
+from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.venue_accounts import ConnectForm, CredentialsForm, OptionsForm
 from dashboard.views.base import act, signed_in, submit, user_of
 from tradehub.core.errors import NotFound
@@ -105,9 +106,15 @@ def credentials(request: HttpRequest, account_id: str) -> HttpResponse:
 
 def edit_options(request: HttpRequest, account: BrokerAccount) -> HttpResponse:
     """The edit page of an account that is no paper one."""
-    user, known = user_of(request), _kind_of(account)
     initial = {"label": account.label, **account.options}
-    form = OptionsForm(known, request.POST or None, initial=initial)
+    form = OptionsForm(_kind_of(account), request.POST or None, initial=initial)
+    return save_options(request, account, form)
+
+
+def save_options(
+    request: HttpRequest, account: BrokerAccount, form: OptionsForm | PaperAccountForm
+) -> HttpResponse:
+    """The page of either form: shown, or saved."""
     if request.method == "POST":
         done, _ = submit(
             form,
@@ -115,7 +122,7 @@ def edit_options(request: HttpRequest, account: BrokerAccount) -> HttpResponse:
                 account=account,
                 label=form.cleaned_data["label"],
                 options=form.options(),
-                actor=user,
+                actor=user_of(request),
                 now=utc_now(),
                 ip=ip_of(request),
             ),
