@@ -48,15 +48,43 @@ class Progress:
         return since is not None and time.monotonic() - since > STUCK_SECONDS
 
 
-async def finished(
-    work: "asyncio.Future[Any]", progress: Progress, *, due: float, give_up: Callable[[], bool]
-) -> bool:
-    """Wait until `work` is done. False: after `due` (of the event loop's clock) the thread was
-    found stuck, and `give_up` agreed."""
-    loop = asyncio.get_running_loop()
-    await asyncio.wait([work], timeout=max(0.0, due - loop.time()))
-    while not work.done():
-        if progress.is_stuck() and give_up():
+class Watch:
+    """Over everybody who waits for one thread: one look for them all, ten times a second, so that
+    waiting itself costs an alert next to nothing."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._waiting: dict[asyncio.Future[Any], tuple[float, Callable[[], bool]]] = {}
+        self._looking: asyncio.AbstractEventLoop | None = None
+
+    async def finished(
+        self, work: "asyncio.Future[Any]", *, due: float, give_up: Callable[[], bool]
+    ) -> bool:
+        """Wait until `work` is done; raises what it raises. False: after `due` (of the event
+        loop's clock) the thread was found stuck, and `give_up` agreed. Then `work` is cancelled."""
+        self._waiting[work] = (due, give_up)
+        self._keep_looking(asyncio.get_running_loop())
+        try:
+            await work
+        except asyncio.CancelledError:
+            if work in self._waiting:  # it is we who are cancelled, or it was by somebody else
+                raise
             return False
-        await asyncio.wait([work], timeout=LOOK_SECONDS)
-    return True
+        finally:
+            self._waiting.pop(work, None)
+        return True
+
+    def _keep_looking(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._looking is not loop:
+            self._looking = loop
+            loop.call_later(LOOK_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looking = None
+        if self._progress.is_stuck():
+            for work, (due, give_up) in list(self._waiting.items()):
+                if work.get_loop() is loop and due <= loop.time() and give_up():
+                    del self._waiting[work]
+                    work.cancel()
+        if self._waiting:
+            self._keep_looking(loop)

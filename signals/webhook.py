@@ -25,7 +25,7 @@ from signals.admission import Admission, admit
 from signals.arrivals import Arrival, ArrivalOutcome
 from signals.ingest import writer
 from signals.parsing import MAX_BODY, ParsedAlert, ParseProblem, parse_alert
-from signals.progress import Progress, finished
+from signals.progress import Progress, Watch
 from signals.routes import Route, routes
 from tradehub.lib import metrics
 from tradehub.lib.client_ip import client_ip
@@ -42,9 +42,9 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 ANSWER_SECONDS = 2.5
+"""Senders hang up after 3 s. What is not stored by then never will be: the answer is a 503."""
 COMMIT_SECONDS = 7.5
 """More for an alert whose own commit hangs: nobody knows yet whether it is stored."""
-"""Senders hang up after 3 s. What is not stored by then never will be: the answer is a 503."""
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -53,6 +53,8 @@ PROBLEM = b"application/problem+json"
 # here and not in the event loop.
 _reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="routes")
 _reading = Progress()
+_reads = Watch(_reading)
+_commits = Watch(writer.progress)
 _throttle = Throttle()
 
 
@@ -269,15 +271,14 @@ async def _in_reader(look: Callable[[], Route | None], deadline: float) -> Route
                 raise
 
     found = asyncio.get_running_loop().run_in_executor(_reader, read)
-    if not await finished(found, _reading, due=deadline, give_up=lambda: True):
-        found.add_done_callback(asyncio.Future.exception)  # nobody asks for it any more
-        log.error("route_lookup_too_slow")
-        raise _not_stored()
     try:
-        return found.result()
+        if await _reads.finished(found, due=deadline, give_up=lambda: True):
+            return found.result()
     except DatabaseError as error:
         log.error("route_lookup_failed", error=type(error).__name__)
         raise _not_stored() from error
+    log.error("route_lookup_too_slow")
+    raise _not_stored()
 
 
 def _arrival(request: Request, route: Route, admission: Admission, content_type: str) -> Arrival:
@@ -315,11 +316,8 @@ async def _store(arrival: Arrival, deadline: float) -> None:
     if not writer.put(arrival):
         raise _not_stored()
     last = deadline + COMMIT_SECONDS
-    if not await finished(
-        stored,
-        writer.progress,
-        due=deadline,
-        give_up=lambda: arrival.give_up() or loop.time() > last,
+    if not await _commits.finished(
+        stored, due=deadline, give_up=lambda: arrival.give_up() or loop.time() > last
     ):
         log.error("ingest_too_slow", signal=arrival.id, commit_begun=arrival.sealed)
         raise _not_stored()
