@@ -7,10 +7,10 @@ MANAGE := $(BIN)/python manage.py
 ASSETS := frontend/dist/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos mutants check demo assets fmt lock clean
+.PHONY: help run test test-testnet bench chaos mutants check demo assets fmt lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(VENV)/.run $(ASSETS) ## start TradeHub in this terminal (HOST, PORT)
 	@exec $(MANAGE) up $(FLAGS)
@@ -21,6 +21,11 @@ demo: $(VENV)/.run ## a demo user, a paper account, and a curl line to paste
 test: $(VENV)/.dev $(ASSETS) ## the whole suite: SQLite, then what touches the database on PostgreSQL
 	@./tests/needs.sh
 	@$(BIN)/python -m tests $(ARGS)
+
+test-testnet: $(VENV)/.dev ## a drill at the real test venues, with your keys (tests/venues/test_testnet.py)
+	@env | grep -qE '^(BINANCE_TESTNET|BINANCE_FUTURES_TESTNET|ALPACA_PAPER)_KEY=.' || \
+	  { echo "No keys: tests/venues/test_testnet.py says which variables to set."; exit 2; }
+	$(BIN)/python -m pytest tests/venues/test_testnet.py -m testnet $(ARGS)
 
 bench: $(VENV)/.dev $(ASSETS) ## the benchmarks, each against its floor in the same run
 	@./tests/needs.sh
