@@ -59,7 +59,16 @@ TARGETS = (
         ("orders/lifecycle.py",),
         ("orders/tests/test_lifecycle.py", "orders/tests/test_lifecycle_page.py"),
     ),
-    Target("unconfirmed", ("orders/unconfirmed.py",), ("orders/tests/test_unconfirmed.py",)),
+    Target(
+        "unconfirmed",
+        ("orders/unconfirmed.py",),
+        (
+            "orders/tests/test_unconfirmed.py",
+            "orders/tests/test_without_ids.py",
+            "orders/tests/test_reviewing.py",
+            "orders/tests/test_work.py",
+        ),
+    ),
 )
 
 

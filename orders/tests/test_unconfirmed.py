@@ -1,17 +1,23 @@
 """What ends the doubt about an order that was sent without a proven outcome, and what does not."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from brokers.base import Broker
 from brokers.errors import OutcomeUnknown, RateLimited
 from brokers.models import PaperOrder
 from brokers.paper.adapter import PaperBroker
-from brokers.types import ClientIds
+from brokers.types import ClientIds, FillReport, ReportStatus
 from orders.models import Order, OrderEvent
+from orders.services import halt_trading
 from orders.tests.conftest import MakeHub
+from orders.unconfirmed import find_at_venue
+from tradehub.core.words import OrderSide, Scope
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, sweep_until_settled, use_venue
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +173,123 @@ def test_a_hub_that_was_away_hands_nothing_over_after_one_look(hub: Hub, venue: 
     sweep_until_settled(hub)
     order.refresh_from_db()
     assert (order.status, order.attempts) == ("filled", 2)
+
+
+def test_before_it_goes_out_again_the_gate_is_asked_again(hub: Hub, venue: Venue) -> None:
+    """Halted meanwhile: nothing leaves, and the order ends for certain."""
+    order = lose(hub, venue, heard=False)
+    halt_trading(
+        scope=Scope.ACCOUNT, scope_id=hub.account.pk, owner=hub.owner, actor=hub.owner,
+        reason="enough", now=hub.clock.now,
+    )  # fmt: skip
+    sweep_until_settled(hub)
+    order.refresh_from_db()
+    assert (order.status, order.reason, order.attempts) == ("denied", "TRADING_HALTED", 1)
+    assert order.reason_text
+    assert len(venue.asked("submit")) == 1
+    assert_books_agree(hub)
+
+
+def test_what_never_arrives_is_given_up_after_five_requests(hub: Hub, venue: Venue) -> None:
+    order = lose(hub, venue, heard=False)
+    venue.fail("submit", OutcomeUnknown("closed"), times=99)
+    for _ in range(40):
+        hub.sweep(5)
+    order.refresh_from_db()
+    assert (order.status, order.reason, order.attempts) == ("denied", "NOT_SENT", 5)
+    assert "did not take it" in order.reason_text
+    assert len(venue.asked("submit")) == 5
+
+
+def test_a_worker_that_dies_while_it_sends_leaves_an_order_in_doubt(hub: Hub, venue: Venue) -> None:
+    class Killed(BaseException):
+        pass
+
+    venue.fail("submit", Killed(), heard=True)
+    with pytest.raises(Killed):
+        hub.send(action="buy", quantity=1)
+    order = Order.objects.get()
+    assert order.status == "sending"
+    venue.fail("order", OutcomeUnknown("504"))
+    hub.sweep(30)
+    order.refresh_from_db()
+    assert (order.status, order.reason) == ("unconfirmed", "OUTCOME_UNKNOWN")
+    assert order.events.get(event="lose").data["error"] == "RuntimeError"
+    sweep_until_settled(hub)
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == ("filled", 1)
+
+
+# ---- where it is looked for ----
+
+
+def fill(fill_id: str, quantity: str, at: datetime, **more: Any) -> FillReport:
+    return FillReport(
+        venue_fill_id=fill_id, client_order_id=more.pop("name", "ours"), symbol="AAPL",
+        side=OrderSide.BUY, quantity=Decimal(quantity), price=Decimal(150), fee=Decimal(0),
+        fee_currency="USD", at=at, **more,
+    )  # fmt: skip
+
+
+class Lists:
+    """A venue that knows orders by their fills alone, and from when on it was asked."""
+
+    def __init__(self, fills: list[FillReport]) -> None:
+        self._fills = fills
+        self.since: list[datetime] = []
+
+    def capabilities(self) -> Any:
+        return SimpleNamespace(name_of=lambda client_id, venue_id: client_id)
+
+    def order(self, name: str) -> None:
+        return None
+
+    def open_orders(self) -> list[Any]:
+        return []
+
+    def closed_orders(self, since: datetime) -> list[Any]:
+        self.since.append(since)
+        return []
+
+    def fills(self, since: datetime) -> list[FillReport]:
+        self.since.append(since)
+        return self._fills
+
+
+@pytest.fixture
+def lost(hub: Hub, venue: Venue) -> Order:
+    order = lose(hub, venue, heard=False)
+    order.client_order_id = "ours"
+    return order
+
+
+@pytest.mark.parametrize(
+    ("quantities", "status"),
+    [(["0.25", "0.5"], "partially_filled"), (["0.25", "0.75"], "filled"), (["1"], "filled")],
+)
+def test_fills_tell_of_their_order(lost: Order, quantities: list[str], status: str) -> None:
+    at = lost.created_at
+    fills = [
+        fill(f"f{number}", quantity, at + timedelta(seconds=number), venue_order_id="v1")
+        for number, quantity in enumerate(quantities)
+    ]
+    others = [fill("x1", "9", at, name="another")]
+    lists = Lists([*others, *fills, *fills])  # a list may tell one twice
+    report = find_at_venue(cast(Broker, lists), lost, thorough=True)
+    assert report is not None
+    assert report.status is ReportStatus(status)
+    assert report.filled_quantity == sum(Decimal(each) for each in quantities)
+    assert report.fills == tuple(fills)
+    assert (report.quantity, report.at) == (Decimal(1), fills[-1].at)
+    assert (report.client_order_id, report.venue_order_id) == ("ours", "v1")
+    assert (report.symbol, report.side) == ("AAPL", OrderSide.BUY)
+
+
+def test_lists_are_read_only_for_proof_and_from_before_it_left(lost: Order) -> None:
+    """The venue's clock may be behind ours."""
+    lists = Lists([])
+    assert find_at_venue(cast(Broker, lists), lost, thorough=False) is None
+    assert lists.since == []
+    assert find_at_venue(cast(Broker, lists), lost, thorough=True) is None
+    assert lost.submitted_at is not None
+    assert set(lists.since) == {lost.submitted_at - timedelta(minutes=5)}
