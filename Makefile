@@ -31,9 +31,9 @@ bench: $(VENV)/.dev $(ASSETS) ## the benchmarks, each against its floor in the s
 	@./tests/needs.sh
 	$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(VENV)/.dev $(ASSETS) ## N faults (3000) under fire, then the books compared (SEED, ENGINE)
+chaos: $(VENV)/.dev $(ASSETS) ## N faults (3000) under fire, then the books compared (SEED, ENGINE, VENUE)
 	@./tests/needs.sh
-	@$(BIN)/python -m tests.chaos --faults $(or $(N),3000) --engine $(or $(ENGINE),sqlite) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m tests.chaos --faults $(or $(N),3000) --engine $(or $(ENGINE),sqlite) --venue $(or $(VENUE),scripted) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutants: $(VENV)/.dev ## break what carries the promises, bit by bit: some test must notice (TARGET)
 	@$(BIN)/python -m tests.mutants $(TARGET) $(ARGS)

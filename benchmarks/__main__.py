@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 
 from benchmarks.bench import Bench, Line
-from benchmarks.figures import ack, burst, memory, parse, push, signal_to_order
+from benchmarks.figures import ack, burst, memory, parse, push, signal_to_order, streams
 from benchmarks.machine import machine
 from benchmarks.table import table
 
@@ -21,6 +21,7 @@ FIGURES = {
     "signal_to_order": signal_to_order,
     "push": push,
     "memory": memory,
+    "streams": streams,
 }
 
 

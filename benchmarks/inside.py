@@ -1,12 +1,14 @@
 """A look into a hub's database, a process of its own with that hub's environment.
 
-`{"question": "seed" | "signals" | "settled" | "latencies" | "fills", …}` in, JSON out.
+`{"question": "seed" | "signals" | "settled" | "latencies" | "fills" | "venue_desks" | "resting",
+…}` in, JSON out.
 """
 
 import json
 import sys
 import time
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -22,6 +24,8 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402  # af
 from django.db.models import Count  # noqa: E402  # after the settings
 
 from accounts.models import User  # noqa: E402  # after the settings
+from brokers.credentials import seal_credentials  # noqa: E402  # after the settings
+from brokers.models import BrokerAccount, Examination  # noqa: E402  # after the settings
 from orders.lifecycle import OrderEventName  # noqa: E402  # after the settings
 from orders.models import Order, OrderEvent  # noqa: E402  # after the settings
 from signals.models import Signal, Strategy  # noqa: E402  # after the settings
@@ -64,6 +68,40 @@ def _person(spec: dict[str, Any], number: int) -> dict[str, Any]:
         token = make_token(strategy, requests_per_minute=NEVER_THROTTLED)
         desks.append({"strategy": strategy.pk, "path": f"/webhook/{token.secret}"})
     return {"user": user.pk, "cookie": _session(user), "desks": desks}
+
+
+def venue_desks(spec: dict[str, Any]) -> Any:
+    """One person with `desks` accounts at a real venue's local stand-in, each passed by the doctor;
+    their keys there are key0 and so on, from the `first` number on."""
+    now = utc_now()
+    with write_transaction():
+        person = _person({**spec, "subscribed": False, "desks": 0}, 0)
+        user = User.objects.get(pk=person["user"])
+        profile = make_profile(user, now, name="Venue", max_order_value="100000")
+        for each in range(spec["first"], spec["first"] + spec["desks"]):
+            account = BrokerAccount(
+                owner=user, kind=spec["kind"], environment="test", label=f"Desk {each}"
+            )
+            secrets = {"api_key": f"key{each}", "api_secret": "secret"}
+            account.sealed_credentials = seal_credentials(account, secrets)
+            account.save()
+            later = now + timedelta(days=1)
+            Examination.objects.create(account=account, passed=True, due_at=later)
+            strategy = make_strategy(user, account, profile, f"Venue {each}", max_adds=1_000_000)
+            token = make_token(strategy, requests_per_minute=NEVER_THROTTLED)
+            person["desks"].append({"strategy": strategy.pk, "path": f"/webhook/{token.secret}"})
+    return person
+
+
+def resting(spec: dict[str, Any]) -> Any:
+    """{client order id: order id} of what waits at the venue, once there is so much."""
+    rows = Order.objects.filter(
+        strategy_id__in=spec["strategies"], status=OrderStatus.OPEN.value
+    ).values_list("client_order_id", "pk")
+    deadline = time.monotonic() + spec["wait"]
+    while len(found := dict(rows.all())) < spec["count"] and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    return found
 
 
 def _session(user: User) -> str:
@@ -136,6 +174,8 @@ QUESTIONS = {
     "settled": settled,
     "latencies": latencies,
     "fills": fills,
+    "venue_desks": venue_desks,
+    "resting": resting,
 }
 
 

@@ -66,8 +66,8 @@ class Home:
 
 
 @contextmanager
-def home(engine: str) -> Iterator[Home]:
-    """Fresh: nothing is migrated yet."""
+def home(engine: str, **more: str) -> Iterator[Home]:
+    """Fresh: nothing is migrated yet. `more`: settings."""
     path = Path(tempfile.mkdtemp(prefix="tradehub-bench-"))
     postgres = None
     environment = {
@@ -75,6 +75,7 @@ def home(engine: str) -> Iterator[Home]:
         "TRADEHUB_HOME": str(path),
         "ENV_FILE": "/dev/null",
         "DJANGO_SETTINGS_MODULE": "tradehub.settings",
+        **more,
     }
     try:
         if engine == "postgresql":

@@ -79,6 +79,24 @@ def _memory(line: Line) -> Iterator[Row]:
     )
 
 
+def _streams(line: Line) -> Iterator[Row]:
+    found = line["event_to_page_ms"]
+    if line["accounts"] == 1:
+        yield (
+            f"streams, an event at {line['venue']} to an open page",
+            f"p50 {found['p50']}, p99 {found['p99']} ms of {found['n']}; missing {line['missing']}",
+            f"p99 {line['aim']['p99']} ms",
+        )
+        return
+    yield (
+        f"streams, {line['accounts']} accounts at {line['venue']}",
+        f"all connected {line['connected_seconds']:.1f} s after the start; "
+        f"{line['kb_per_account']:.0f} kB an account (stream process {line['stream_mb']:.0f} MB); "
+        f"event to page p50 {found['p50']}, p99 {found['p99']} ms; missing {line['missing']}",
+        "",
+    )
+
+
 ROWS = {
     "ack": _ack,
     "burst": _burst,
@@ -86,4 +104,5 @@ ROWS = {
     "push": _push,
     "parse": _parse,
     "memory": _memory,
+    "streams": _streams,
 }

@@ -13,6 +13,7 @@ from brokers import services
 from brokers.models import (
     AccountSnapshot,
     BrokerAccount,
+    ConditionalOrder,
     Examination,
     PaperFill,
     PaperLedger,
@@ -102,4 +103,11 @@ class PaperPriceAdmin(OfAccount):
 @admin.register(TradedSymbol)
 class TradedSymbolAdmin(OfAccount):
     list_display = ("id", "account", "symbol")
+    ordering = ("-id",)
+
+
+@admin.register(ConditionalOrder)
+class ConditionalOrderAdmin(OfAccount):
+    list_display = ("id", "account", "symbol", "client_order_id", "has_ended", "noted_at")
+    list_filter = ("has_ended",)
     ordering = ("-id",)

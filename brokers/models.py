@@ -108,7 +108,10 @@ class AccountSnapshot(models.Model):
         return f"{self.account_id} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
-from brokers.binance.models import TradedSymbol  # noqa: E402  (Django looks for models here)
+from brokers.binance.models import (  # noqa: E402  (Django looks for models here)
+    ConditionalOrder,
+    TradedSymbol,
+)
 from brokers.paper.models import (  # noqa: E402  (as above)
     PaperFill,
     PaperLedger,
@@ -119,6 +122,7 @@ from brokers.paper.models import (  # noqa: E402  (as above)
 __all__ = [
     "AccountSnapshot",
     "BrokerAccount",
+    "ConditionalOrder",
     "Examination",
     "PaperFill",
     "PaperLedger",

@@ -143,6 +143,16 @@ def _number(
     return check
 
 
+def _leverage(name: str, value: Any) -> Decimal:
+    number = _number(ONE, Decimal(125))(name, value)
+    if number is None or number % 1:
+        raise BadInput(
+            f"{name} has to be a whole number: the venue has no parts of it.",
+            pointer=_pointer(name),
+        )
+    return number
+
+
 def _truth(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -215,16 +225,21 @@ ALPACA_OPTIONS: Mapping[str, Reader] = {
     "sizing_capital": _CAPITAL,
 }
 FUTURES_OPTIONS: Mapping[str, Reader] = {
+    "quote_currency": _currency,
+    "leverage": _leverage,
     "margin_mode": _one_of("isolated", "cross"),
     "position_mode": _one_of("one_way", "hedge"),
+    "stops": _one_of("reduce_only", "close_position"),
     "sizing_capital": _CAPITAL,
 }
 VENUE_DEFAULTS: Mapping[str, Any] = {
     "feed": "iex",
     "fractional": False,
+    "leverage": ONE,
     "margin_mode": "isolated",
     "position_mode": "one_way",
     "quote_currency": "USDT",
     "sizing_capital": None,
+    "stops": "reduce_only",
 }
 """Of the kinds that are no paper. Isolated: one symbol's losses can't eat another's margin."""

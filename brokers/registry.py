@@ -22,7 +22,9 @@ from brokers.types import Line
 from tradehub.core.words import BrokerKind
 from tradehub.lib.clock import utc_now
 
-BUILT = frozenset({BrokerKind.PAPER, BrokerKind.BINANCE_SPOT, BrokerKind.ALPACA})
+BUILT = frozenset(
+    {BrokerKind.PAPER, BrokerKind.BINANCE_SPOT, BrokerKind.BINANCE_FUTURES, BrokerKind.ALPACA}
+)
 """The kinds that can be opened; the others are known words without an adapter yet."""
 
 Factory = Callable[[BrokerAccount, Callable[[], datetime]], Broker]

@@ -39,6 +39,9 @@ class Capabilities:
     settle_seconds: int = 5
     """How long a venue may deny an order that it has accepted; then "not found" is proof."""
     extended_hours: bool = False
+    holds_balance: bool = False
+    """What rests holds what it would sell, so a stop and a target of the same quantity can't both
+    rest there as two orders."""
 
     def name_of(self, client_order_id: str, venue_order_id: str) -> str:
         """By which of its ids the venue is asked about an order, and lists it."""

@@ -181,6 +181,18 @@ class LimitUseSerializer(serializers.Serializer[Any]):
     reached = serializers.BooleanField()
 
 
+class StreamSerializer(serializers.Serializer[Any]):
+    """The venue's stream of the account's orders."""
+
+    connected = serializers.BooleanField()
+    connected_at = serializers.DateTimeField(allow_null=True)
+    heard_at = serializers.DateTimeField(
+        allow_null=True, help_text="when it last told something of an order"
+    )
+    last_error = serializers.CharField(help_text="why it was last lost; empty: never")
+    lost_at = serializers.DateTimeField(allow_null=True)
+
+
 class AccountStatusSerializer(serializers.Serializer[AccountStatus]):
     account = serializers.CharField(source="summary.account.pk")
     # The stubs know `label` as an attribute of a field; here it is one.
@@ -192,6 +204,7 @@ class AccountStatusSerializer(serializers.Serializer[AccountStatus]):
     equity = DecimalString(source="summary.equity", allow_null=True)
     can_trade_more = serializers.BooleanField()
     limits = LimitUseSerializer(many=True)
+    stream = StreamSerializer(allow_null=True, help_text="null: nobody follows one")
     error = serializers.CharField(source="summary.error", help_text="of the venue; empty: none")
 
 

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from accounts.models import User
 from brokers.models import BrokerAccount
+from brokers.streams.states import StreamState, states_for_pages
+from brokers.streams.venues import STREAMS
 from orders.facts import trades_since
 from orders.models import DayStart, LaneItem
 from orders.selectors import AccountSummary, PositionView, account_summary, positions_with_marks
@@ -42,6 +44,8 @@ class AccountStatus:
     trades_today: int
     can_trade_more: bool
     limits: list[LimitUse]
+    stream: StreamState | None
+    """Of orders, from the venue; None where nobody follows one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,15 @@ class Queue:
 
 def account_statuses_for(user: User, *, now: datetime) -> list[AccountStatus]:
     views = positions_with_marks(user)
-    accounts = BrokerAccount.objects.filter(owner=user).order_by("id")
+    accounts = list(BrokerAccount.objects.filter(owner=user).order_by("id"))
+    streams = states_for_pages([each.pk for each in accounts if each.kind in STREAMS], now=now)
     return [
-        _status(account, [each for each in views if each.position.account_id == account.pk], now)
+        _status(
+            account,
+            [each for each in views if each.position.account_id == account.pk],
+            streams.get(account.pk),
+            now,
+        )
         for account in accounts
     ]
 
@@ -75,7 +85,12 @@ def queue_for(user: User, *, now: datetime) -> Queue:
     )
 
 
-def _status(account: BrokerAccount, views: Sequence[PositionView], now: datetime) -> AccountStatus:
+def _status(
+    account: BrokerAccount,
+    views: Sequence[PositionView],
+    stream: StreamState | None,
+    now: datetime,
+) -> AccountStatus:
     summary = account_summary(account, now=now)
     state = states_for(owner_id=account.owner_id, account_id=account.pk).strictest
     profiles = list(
@@ -93,6 +108,7 @@ def _status(account: BrokerAccount, views: Sequence[PositionView], now: datetime
         trades_today=trades_since(account, min(starts, default=midnight)),
         can_trade_more=free and room,
         limits=[use for each in uses.values() for use in each],
+        stream=stream,
     )
 
 

@@ -5,6 +5,7 @@ an account, a symbol and a strategy; what no strategy of ours holds has none. Wh
 that asked for a stop or target queues a look by the lane (`orders.protecting`) in the same commit.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from brokers.models import BrokerAccount
 from brokers.types import FillReport
 from orders.ledger import FillEffect, Holding, apply_fill, without_dust
 from orders.models import LaneItem, Order, Position
-from orders.protection import Protection, resolve_protection
+from orders.protection import NewChild, Protection, resolve_protection, with_watched
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
 from tradehub.core.money import EXACT, ONE, ZERO, plain, ratio
 from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus
@@ -151,10 +152,24 @@ def queue_protection(position: Position, *, now: datetime, after: timedelta | No
         )
 
 
-def set_protected(position: Position, protected: bool | None, *, now: datetime) -> None:
-    """Whether what the position asked for works at the venue; False raises the alarm."""
+def set_protected(
+    position: Position,
+    protected: bool | None,
+    *,
+    now: datetime,
+    watched: Sequence[NewChild] = (),
+) -> None:
+    """Whether what the position asked for works: its stop at the venue, its targets there or
+    watched. False raises the alarm."""
+    changes: dict[str, Any] = {}
     if position.protected != protected:
-        _save_position(position, now, protected=protected)
+        changes["protected"] = protected
+    if position.protection is not None:
+        kept = with_watched(position.protection, watched)
+        if kept != position.protection:
+            changes["protection"] = kept
+    if changes:
+        _save_position(position, now, **changes)
 
 
 def _protection_after(position: Position, order: Order | None, effect: FillEffect) -> Protection:

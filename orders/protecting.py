@@ -2,56 +2,113 @@
 
 Asked after every change of a position that asked for protection. It first writes what is to be
 placed, then cancels and sends, then looks at what works; a crash anywhere is mended by asking
-again. What can't be protected raises the alarm, or is closed where the profile says so.
+again. Where what rests holds the balance only the stop rests, and a target that was met is taken
+first. What can't be protected raises the alarm, or is closed where the profile says so.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import structlog
 from django.db.models import QuerySet
 
 from brokers.errors import BrokerError
 from orders.cancelling import cancel_at_venue
-from orders.drafts import new_client_order_id
+from orders.children import (
+    CHILD_ROLES,
+    as_child,
+    children_of,
+    create_child,
+    is_taker,
+    working_children,
+    working_takers,
+)
+from orders.closing import close_bare, terms_of_entry
 from orders.lanes import hold_lane
 from orders.lifecycle import WORKING
+from orders.market import name_of
 from orders.models import LaneItem, Order, Position
+from orders.monitoring import watch_prices
 from orders.positions import queue_protection, set_protected
-from orders.protection import LOWEST, Child, ChildPlan, NewChild, Protection, plan_children
-from orders.sending import Desk, send_order
-from orders.terms import Terms
-from risk.models import RiskProfile
-from tradehub.core.intent import Intent
-from tradehub.core.words import (
-    OrderRole,
-    OrderSource,
-    OrderStatus,
-    OrderType,
-    PositionSide,
-    TimeInForce,
-    Verb,
+from orders.protection import (
+    LOWEST,
+    ChildPlan,
+    NewChild,
+    Protection,
+    plan_children,
+    target_orders,
 )
+from orders.sending import Desk, NotYet, send_order
+from orders.taking import take_targets
+from risk.models import RiskProfile
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderRole, OrderStatus
 from tradehub.lib.db import in_write_transaction
 
 log = structlog.get_logger(__name__)
 
-Shape = tuple[Decimal, Any]
+Shape = tuple[Decimal, Protection]
 """Quantity and protection of a position: what its children are planned for."""
-CHILD_ROLES = (OrderRole.STOP_LOSS.value, OrderRole.TAKE_PROFIT.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """What the venue makes of a position's protection."""
+
+    step: Decimal
+    tick: Decimal | None
+    holds_balance: bool
+    min_quantity: Decimal = ZERO
+    min_notional: Decimal = ZERO
+
+    def least(self, stop_price: Decimal) -> Decimal:
+        """Less than it could be neither sold nor guarded."""
+        return max(self.min_quantity, EXACT.divide(self.min_notional, stop_price))
 
 
 def protect_position(desk: Desk, position_id: str) -> None:
     """Make what works at the venue fit the position. Raises NotYet and LostLane."""
     symbol = Position.objects.values_list("symbol", flat=True).get(pk=position_id)
-    step, tick = _steps(desk, symbol)
-    cancels, shape = _write_children(desk, position_id, step, tick)
+    grid = _grid(desk, symbol)
+    take_targets(desk, position_id, tick=grid.tick)
+    cancels, shape = _write_children(desk, position_id, grid)
     for order_id in cancels:
         cancel_at_venue(desk, order_id)
-    for order in _children(position_id).filter(status=OrderStatus.QUEUED.value).order_by("id"):
-        send_order(desk, order.pk)
-    _judge(desk, position_id, step, tick, shape)
+    queued = children_of(position_id).filter(status=OrderStatus.QUEUED.value).order_by("id")
+    for order in queued:
+        if not is_taker(order):
+            send_order(desk, order.pk)
+    if _judge(desk, position_id, grid, shape):
+        _look_at_price(desk, symbol)
+
+
+def guard_doubted(desk: Desk) -> None:
+    """The lane waits for what became of a target that was sent. Its stop was cancelled for it and
+    does not wait: both can't fill, as the venue gives the balance to one of them."""
+    doubted = Order.objects.filter(
+        account_id=desk.claim.account_id,
+        role=OrderRole.TAKE_PROFIT.value,
+        status=OrderStatus.UNCONFIRMED.value,
+    )
+    for taker in doubted:
+        if taker.link is None or not is_taker(taker) or _was_guarded_since(taker):
+            continue
+        try:
+            protect_position(desk, taker.link)
+        except NotYet as wait:
+            log.warning("doubted_unguarded", order=taker.pk, reason=wait.reason)
+
+
+def _was_guarded_since(taker: Order) -> bool:
+    """A stop works, or was tried: the venue refuses it when the target has filled."""
+    assert taker.link is not None
+    stops = children_of(taker.link).filter(role=OrderRole.STOP_LOSS.value)
+    left_at = taker.submitted_at or taker.created_at
+    return any(
+        each.status in WORKING or each.created_at > left_at
+        for each in stops.exclude(status=OrderStatus.QUEUED.value)
+    )
 
 
 def cancel_children(desk: Desk, order: Order) -> None:
@@ -75,95 +132,74 @@ def _children_beside(order: Order) -> QuerySet[Order]:
     ).order_by("id")
 
 
-def _write_children(
-    desk: Desk, position_id: str, step: Decimal, tick: Decimal | None
-) -> tuple[tuple[str, ...], Shape]:
+def _write_children(desk: Desk, position_id: str, grid: _Grid) -> tuple[tuple[str, ...], Shape]:
     """Rows for what is missing; ids of what must go, and of which shape that was meant."""
 
     def write() -> tuple[tuple[str, ...], Shape]:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         fresh = Position.objects.get(pk=position_id)
-        plan = _plan(fresh, _working_children(position_id), step, tick)
+        plan = _plan(fresh, working_children(position_id), grid)
         for child in plan.place:
-            _create_child(fresh, child, now)
+            create_child(fresh, child, now)
         return plan.cancel, _shape(fresh)
 
     return in_write_transaction(write)
 
 
-def _plan(
-    position: Position, children: list[Order], step: Decimal, tick: Decimal | None
-) -> ChildPlan:
-    protection = Protection.from_json(position.protection).on_tick(tick)
-    working = [_as_child(each) for each in children]
-    return plan_children(position.quantity, protection, working, step)
+def _plan(position: Position, children: list[Order], grid: _Grid) -> ChildPlan:
+    asked = Protection.from_json(position.protection).on_tick(grid.tick)
+    working = [as_child(each) for each in children]
+    return plan_children(position.quantity, asked.resting(grid.holds_balance), working, grid.step)
+
+
+def _watched(position: Position, grid: _Grid) -> list[NewChild]:
+    """The targets that don't rest at the venue."""
+    asked = Protection.from_json(position.protection).on_tick(grid.tick)
+    if asked.stop_price is None or not grid.holds_balance:
+        return []
+    return target_orders(position.quantity, asked, grid.step, grid.least(asked.stop_price))
 
 
 def _shape(position: Position) -> Shape:
-    return position.quantity, position.protection
+    return position.quantity, Protection.from_json(position.protection)
 
 
-def _create_child(position: Position, child: NewChild, now: datetime) -> Order:
-    entry = Order.objects.get(pk=_entry_of(position))
-    number = entry.children.filter(role=child.role.value).count() + 1
-    leg = f"{entry.leg}.{child.role.value}.{number}"
-    origin = entry.signal_id or f"order:{entry.pk}"
-    is_stop = child.role is OrderRole.STOP_LOSS
-    return Order.objects.create(
-        owner_id=position.owner_id,
-        account_id=position.account_id,
-        strategy_id=position.strategy_id,
-        signal_id=entry.signal_id,
-        decision_id=entry.decision_id,
-        leg=leg,
-        client_order_id=new_client_order_id(origin, position.account_id, leg),
-        symbol=position.symbol,
-        side=child.side.value,
-        order_type=(OrderType.STOP if is_stop else OrderType.LIMIT).value,
-        time_in_force=TimeInForce.GTC.value,
-        quantity=child.quantity,
-        limit_price=None if is_stop else child.price,
-        stop_price=child.price if is_stop else None,
-        reduce_only=True,
-        link=position.pk,
-        parent=entry,
-        role=child.role.value,
-        source=OrderSource.STRATEGY.value,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _judge(
-    desk: Desk, position_id: str, step: Decimal, tick: Decimal | None, meant_for: Shape
-) -> None:
-    """Does what the position asked for work now? If not: the alarm, or close it.
+def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
+    """Does what the position asked for work now? If not: the alarm, or close it. True when its
+    stop is missing.
 
     The item ends here, in the transaction that looks: whatever changes the position from now on
     makes a new one. If it changed since the children were planned, that is now."""
 
-    def judge() -> None:
+    def judge() -> bool:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         position = Position.objects.get(pk=position_id)
         _end_items(position, now)
+        if _is_met(position_id) or _shape(position) != meant_for:
+            queue_protection(position, now=now)
+            return False
         if not position.is_open or not position.protection:
             set_protected(position, None, now=now)
-            return
-        if _shape(position) != meant_for:
-            queue_protection(position, now=now)
-            return
+            return False
         # An unconfirmed child is not placed twice, and is not taken for protection either.
-        children = _working_children(position_id)
+        children = working_children(position_id)
         sure = [each for each in children if each.status != OrderStatus.UNCONFIRMED]
-        missing = {each.role for each in _plan(position, sure, step, tick).place}
-        set_protected(position, not missing, now=now)
-        if OrderRole.STOP_LOSS in missing:
-            log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
-            _close_if_asked(position, now)
+        missing = {each.role for each in _plan(position, sure, grid).place}
+        set_protected(position, not missing, now=now, watched=_watched(position, grid))
+        if OrderRole.STOP_LOSS not in missing:
+            return False
+        log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
+        _close_if_asked(position, now)
+        return True
 
-    in_write_transaction(judge)
+    return in_write_transaction(judge)
+
+
+def _is_met(position_id: str) -> bool:
+    """A price has met a target since the children were planned."""
+    return any(each.status == OrderStatus.QUEUED for each in working_takers(position_id))
 
 
 def _end_items(position: Position, now: datetime) -> None:
@@ -177,63 +213,38 @@ def _end_items(position: Position, now: datetime) -> None:
 
 def _close_if_asked(position: Position, now: datetime) -> None:
     """`on_unprotected` of the risk profile under which the entry was decided."""
-    entry = Order.objects.select_related("decision__item").get(pk=_entry_of(position))
-    if entry.decision is None:
+    terms = terms_of_entry(position)
+    if terms is None:
         return
-    terms = Terms.from_json(entry.decision.item.terms)
     profile = RiskProfile.objects.filter(pk=terms.risk_profile).first()
-    if profile is None or profile.on_unprotected != "close":
+    if profile is not None and profile.on_unprotected == "close":
+        close_bare(position, now=now)
+
+
+def _look_at_price(desk: Desk, symbol: str) -> None:
+    """A stop that the venue refuses may have been passed by the price already."""
+    try:
+        quote = desk.broker.quote(symbol)
+    except BrokerError as error:
+        log.warning("quotes_failed", symbols=[symbol], error=name_of(error))
         return
-    waiting = LaneItem.objects.filter(
-        account_id=position.account_id, subject=position.pk, status=LaneItem.Status.QUEUED.value
-    )
-    if not waiting.filter(kind=LaneItem.Kind.DECIDE.value).exists():
-        queue_close(position, terms=terms, source=OrderSource.SYSTEM, now=now)
+    if quote is not None:
+        watch_prices(desk.claim.account_id, {symbol: quote}, desk.clock())
 
 
-def queue_close(
-    position: Position, *, terms: Terms, source: OrderSource, now: datetime
-) -> LaneItem:
-    """Put an exit of the whole position into its lane. Inside the caller's transaction."""
-    side = PositionSide.LONG if position.quantity > 0 else PositionSide.SHORT
-    intent = Intent(symbol=position.symbol, verb=Verb.EXIT, side=side, order_type=OrderType.MARKET)
-    return LaneItem.objects.create(
-        account_id=position.account_id,
-        kind=LaneItem.Kind.DECIDE.value,
-        subject=position.pk,
-        intents=[intent.to_json()],
-        terms=terms.to_json() | {"source": source.value, "match": "", "symbol_map": {}},
-        due_at=now,
-        created_at=now,
-    )
-
-
-def _entry_of(position: Position) -> str:
-    """Id of the entry that asked for the protection."""
-    assert position.protection is not None
-    return str(position.protection["entry"])
-
-
-def _children(position_id: str) -> QuerySet[Order]:
-    return Order.objects.filter(link=position_id, role__in=CHILD_ROLES)
-
-
-def _working_children(position_id: str) -> list[Order]:
-    return list(_children(position_id).filter(status__in=[each.value for each in WORKING]))
-
-
-def _as_child(order: Order) -> Child:
-    price = order.stop_price if order.role == OrderRole.STOP_LOSS else order.limit_price
-    assert price is not None
-    return Child(order.pk, OrderRole(order.role), price, order.quantity - order.filled_quantity)
-
-
-def _steps(desk: Desk, symbol: str) -> tuple[Decimal, Decimal | None]:
-    """Of quantity and price. Without them a stop is better unrounded than not placed."""
+def _grid(desk: Desk, symbol: str) -> _Grid:
+    """Without steps a stop is better unrounded than not placed."""
     try:
         instrument = desk.broker.instrument(symbol)
     except BrokerError:
         instrument = None
+    holds = desk.broker.capabilities().holds_balance
     if instrument is None:
-        return LOWEST, None
-    return instrument.quantity_step, instrument.price_tick
+        return _Grid(LOWEST, None, holds)
+    return _Grid(
+        instrument.quantity_step,
+        instrument.price_tick,
+        holds,
+        instrument.min_quantity,
+        instrument.min_notional,
+    )

@@ -25,6 +25,8 @@ from tradehub.core.words import OrderRole, OrderSide
 
 LOWEST = Decimal("1e-8")
 """The lowest price that a stop may have where no tick is known."""
+WATCHED = "watched"
+"""Under which name a position keeps the targets that are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class Protection:
 
     def __bool__(self) -> bool:
         return self.stop_price is not None or bool(self.targets)
+
+    def resting(self, holds_balance: bool) -> "Protection":
+        """What of it is placed at the venue. Where that holds the balance for what rests, the stop
+        goes first and its targets are watched (`orders.monitoring`)."""
+        if not holds_balance or self.stop_price is None:
+            return self
+        return Protection(self.stop_price)
 
     def on_tick(self, tick: Decimal | None) -> "Protection":
         """With prices that the venue takes."""
@@ -148,24 +157,58 @@ def plan_children(
 
 
 def _wanted(quantity: Decimal, protection: Protection, step: Decimal) -> list[NewChild]:
-    if not quantity:
-        return []
-    side = OrderSide.SELL if quantity > 0 else OrderSide.BUY
     size = round_down(abs(quantity), step)  # the rest can't be traded
     if not size:
         return []
+    targets = target_orders(quantity, protection, step)
+    if protection.stop_price is None:
+        return targets
+    stop = NewChild(OrderRole.STOP_LOSS, closing_side(quantity), protection.stop_price, size)
+    return [stop, *targets]
+
+
+def target_orders(
+    quantity: Decimal, protection: Protection, step: Decimal, least: Decimal = ZERO
+) -> list[NewChild]:
+    """What each target takes of the signed position, in the order in which they were given.
+
+    Less than `least` can't be sold: a smaller share falls to the next target, a smaller rest to
+    the one before it."""
+    left = size = round_down(abs(quantity), step)
     wanted = []
-    if protection.stop_price is not None:
-        wanted.append(NewChild(OrderRole.STOP_LOSS, side, protection.stop_price, size))
-    left = size
     for target in protection.targets:
         share = min(left, round_down(EXACT.multiply(size, target.fraction), step))
-        if target.fraction == ONE:
+        if target.fraction == ONE or left - share < least:
             share = left
-        if share > ZERO:
+        if share > ZERO and share >= least:
+            side = closing_side(quantity)
             wanted.append(NewChild(OrderRole.TAKE_PROFIT, side, target.price, share))
             left -= share
     return wanted
+
+
+def closing_side(quantity: Decimal) -> OrderSide:
+    return OrderSide.SELL if quantity > 0 else OrderSide.BUY
+
+
+def with_watched(data: Mapping[str, Any], targets: Sequence[NewChild]) -> dict[str, Any]:
+    """What a position keeps of its protection, with the targets that are watched now."""
+    kept = {name: value for name, value in data.items() if name != WATCHED}
+    if targets:
+        kept[WATCHED] = [
+            {"price": plain(each.price), "quantity": plain(each.quantity)} for each in targets
+        ]
+    return kept
+
+
+def read_watched(quantity: Decimal, data: Mapping[str, Any] | None) -> list[NewChild]:
+    """The targets that are watched of the signed position."""
+    listed = (data or {}).get(WATCHED, ())
+    side = closing_side(quantity)
+    return [
+        NewChild(OrderRole.TAKE_PROFIT, side, Decimal(each["price"]), Decimal(each["quantity"]))
+        for each in listed
+    ]
 
 
 def _price(

@@ -12,11 +12,11 @@ from typing import Any, Unpack
 from accounts import audit
 from accounts.models import User
 from brokers.models import BrokerAccount
+from orders.closing import queue_close
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import ENDED, WORKING
 from orders.manual import manual_intent, manual_terms
 from orders.models import LaneItem, Order, Position
-from orders.protecting import queue_close
 from orders.syncing import sync_account
 from orders.terms import Terms
 from risk import services as risk

@@ -12,10 +12,12 @@ import structlog
 from brokers.base import Broker
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from orders.children import REMEMBERED, is_taker
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import AT_VENUE
 from orders.market import name_of
 from orders.models import LaneItem, Order, Position
+from orders.monitoring import watch_account
 from orders.positions import queue_protection
 from orders.recording import lock_account, record_report
 from tradehub.core.words import OrderStatus
@@ -53,11 +55,13 @@ def sync_orders(
 
 
 def sync_account(account: BrokerAccount, *, clock: Callable[[], datetime] = utc_now) -> int:
-    """From outside the lane: record what changed, look again at what lacks protection, and ring
-    when that made work for the lane."""
+    """From outside the lane: record what changed, look at the prices that positions wait for and
+    at what lacks protection, and ring when that made work for the lane."""
     moved = 0
     try:
-        moved = sync_orders(account, connect(account, now=clock), clock=clock)
+        broker = connect(account, now=clock)
+        moved = sync_orders(account, broker, clock=clock)
+        watch_account(account, broker, clock=clock)
     except Exception as error:  # the poll goes on: for this account's alarms, for other accounts
         log.warning("sync_failed", account=account.pk, error=name_of(error))
     _retry_protection(account, clock())
@@ -80,9 +84,10 @@ def _pause(position: Position, now: datetime) -> timedelta:
     refused = Order.objects.filter(
         link=position.pk,
         status=OrderStatus.REJECTED.value,
-        created_at__gt=now - timedelta(hours=1),
-    ).count()
-    return timedelta(seconds=min(2**refused, 300) - 1)
+        created_at__gt=now - REMEMBERED,
+    )
+    times = sum(not is_taker(each) for each in refused)
+    return timedelta(seconds=min(2**times, 300) - 1)
 
 
 def _retry_protection(account: BrokerAccount, now: datetime) -> None:

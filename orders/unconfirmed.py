@@ -13,6 +13,7 @@ import structlog
 
 from brokers.base import Broker
 from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
+from orders.children import is_taker
 from orders.gate import refusal_at_the_gate
 from orders.lanes import hold_lane
 from orders.lifecycle import OrderEventName
@@ -201,7 +202,9 @@ def _resend(desk: Desk, order: Order) -> None:
 def _resend_or_deny(order: Order, now: datetime) -> None:
     attempt = order.attempts + 1
     refusal = refusal_at_the_gate(order, now=now)
-    if refusal is None and attempt > MAX_ATTEMPTS:
+    if refusal is None and is_taker(order):
+        refusal = "NOT_SENT", "It never arrived, and its position has its stop again."
+    elif refusal is None and attempt > MAX_ATTEMPTS:
         refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
     if refusal is not None:
         code, text = refusal

@@ -35,7 +35,12 @@ from orders.lanes import (
 from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
-from orders.protecting import cancel_children, has_children, protect_position
+from orders.protecting import (
+    cancel_children,
+    guard_doubted,
+    has_children,
+    protect_position,
+)
 from orders.reconciling import ensure_reconciled
 from orders.recording import makes_way, record_event
 from orders.sending import (
@@ -105,6 +110,7 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
     try:
         settle_unconfirmed(desk)
     except NotYet as wait:
+        guard_doubted(desk)
         _postpone_lane(desk, wait)
         return done
     while (item := next_item(account.pk, now=clock())) is not None:

@@ -13,7 +13,7 @@ from tests.hub import RunningHub
 pytestmark = pytest.mark.processes
 
 # So many, that the rest can hide the one that is stopped.
-FLAGS = ("--web", "2", "--workers", "2", "--no-stream")
+FLAGS = ("--web", "2", "--workers", "2")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def is_gone(pid: int) -> bool:
 
 def test_case_22_a_stopped_child_is_replaced_whoever_it_is(own_hub: RunningHub) -> None:
     """Redis last: while it is silent nobody else can be judged."""
-    for stopped in (["web2", "worker2", "beat"], ["redis"]):
+    for stopped in (["web2", "worker2", "beat", "stream"], ["redis"]):
         before = own_hub.children()
         for name in stopped:
             os.kill(before[name], signal.SIGSTOP)

@@ -9,7 +9,7 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,8 @@ from redis import RedisError
 
 from brokers.doctor import Line, examine
 from brokers.models import BrokerAccount
+from brokers.streams.states import StreamState, states_of
+from brokers.streams.venues import followed_accounts
 from tradehub.assets import missing_assets
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
@@ -230,6 +232,32 @@ def venue_finding(account: str, lines: Sequence[Line]) -> Finding:
     return Finding("venue", level, f"{account}: {text}", wrong[0].what_to_do)
 
 
+def check_streams() -> Iterable[Finding]:
+    """Which accounts' streams are connected; polling works without."""
+    try:
+        ids = list(followed_accounts().values_list("pk", flat=True))
+        known = states_of(redis_client(), ids, now=utc_now())
+    except (Error, RedisError) as error:
+        text = f"Not looked at, as {type(error).__name__} came of it."
+        yield Finding("streams", Level.WARN, text, "Mend what the other lines name first.")
+        return
+    yield streams_finding(len(ids), known.values())
+
+
+def streams_finding(followed: int, known: Collection[StreamState]) -> Finding:
+    if not followed:
+        return Finding("streams", Level.OK, "No account has a stream of its venue's.")
+    up = sum(each.connected for each in known)
+    text = f"{up} of {followed} accounts are connected to their venue's stream."
+    if up == followed:
+        return Finding("streams", Level.OK, text)
+    why = ", ".join(sorted({each.last_error for each in known if not each.connected} - {""}))
+    fix = "See that `manage.py stream` runs; `manage.py up` does, unless told --no-stream."
+    if why:
+        text, fix = f"{text} The others were lost: {why}.", "The log of `stream` says more."
+    return Finding("streams", Level.WARN, f"{text} Until then orders are polled.", fix)
+
+
 def check_assets() -> Iterable[Finding]:
     missing = missing_assets(settings.ASSETS_DIR)
     if missing:
@@ -293,6 +321,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("redis", check_redis),
     ("clock", check_clock),
     ("venue", check_venues),
+    ("streams", check_streams),
     ("assets", check_assets),
     ("reachability", check_reachability),
 )

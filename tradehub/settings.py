@@ -370,6 +370,7 @@ configure_structlog()
 BROKER_ADAPTERS = {
     "paper": "brokers.paper.adapter:open_paper",
     "binance_spot": "brokers.binance.spot:open_spot",
+    "binance_futures": "brokers.binance.futures:open_futures",
     "alpaca": "brokers.alpaca.adapter:open_alpaca",
 }
 

@@ -21,6 +21,7 @@ from brokers.alpaca.connection import Connection, connections
 from brokers.alpaca.errors import AlreadyThere, NotFound, unreadable
 from brokers.alpaca.ordering import order_body
 from brokers.alpaca.reading import LISTED_BEFORE, Json, Reader
+from brokers.budget import prioritised
 from brokers.credentials import open_credentials
 from brokers.errors import (
     BadCredentials,
@@ -93,6 +94,7 @@ def checked_key(text: str) -> str:
     return key
 
 
+@prioritised
 class AlpacaBroker:
     def __init__(
         self, connection: Connection, now: Callable[[], datetime], options: Mapping[str, Any]
@@ -116,6 +118,7 @@ class AlpacaBroker:
             linked_orders=False,
             client_ids=ClientIds.UNIQUE_FOREVER,
             settle_seconds=SETTLE_SECONDS,
+            holds_balance=True,
             extended_hours=True,
         )
 

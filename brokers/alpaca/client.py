@@ -2,15 +2,16 @@
 
 The SDK has no time-out at all and sends a request again, three times, on 429 and 504, orders too.
 Both end here: every request is one request, with a connect and a read time-out, a limit for the
-whole answer and for its size. Prices go through the same client and the same connections. What is
-left of a minute's rate is kept for what concerns orders (`rate`). Nothing of a key is in a repr, an
-error or a log.
+whole answer and for its size. Prices go through the same client and the same connections. Before a
+request the shared budget is asked (`brokers.budget`), after it the budget is told. Nothing of a key
+is in a repr, an error or a log.
 """
 
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -22,12 +23,25 @@ from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
 
+from brokers import budget as shared
 from brokers.alpaca import errors
-from brokers.alpaca.rate import Rate
+from brokers.budget import Budget, Charge, Ticket, scope_of
+from brokers.budgeting import Limit, Priority
 from brokers.errors import BrokerError
+from tradehub.lib.clock import utc_now
 
 POOL_SIZE = 4
 MOST_BYTES = 16 * 1024 * 1024
+A_MINUTE = Limit("requests", 200, 60)
+"""Of a key without a plan, as its page of usage limits says; answers tell it, a plan has more."""
+_PRIORITIES: tuple[tuple[str, str, Priority], ...] = (
+    ("DELETE", "/v2/orders", Priority.FIRST),
+    ("GET", "/v2/orders/", Priority.FIRST),
+    ("GET", "/v2/orders:", Priority.FIRST),
+    ("GET", "/v2/orders", Priority.LAST),
+    ("GET", "/v2/account/activities", Priority.LAST),
+)
+"""By what a request begins with, where nobody says how urgent it is; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +62,17 @@ class _Response(requests.Response):
 
 
 class _Wire(HTTPAdapter):
-    """One attempt at a request, within its time; the answer is read here, to its end."""
+    """One attempt at a request, within its time and its budget; the answer is read to its end."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(
+        self, timeouts: Timeouts, key: str, now: Callable[[], datetime], budget: Budget
+    ) -> None:
         super().__init__(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0)
         self._timeouts = timeouts
-        self._rates: dict[str, Rate] = {}
+        self._key = key
+        self._now = now
+        self._budget = budget
+        self._limits: dict[str, Limit] = {}
 
     def send(
         self,
@@ -64,13 +83,11 @@ class _Wire(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        place = urlsplit(request.url or "")
-        rate = self._rates.setdefault(place.netloc, Rate())
-        rate.ask(of_orders=place.path.startswith("/v2/orders"), now=time.time())
+        ticket = self._ask(request)
         deadline = time.monotonic() + self._timeouts.whole
         both = (self._timeouts.connect, self._timeouts.read)
         response = super().send(request, True, both, verify, cert, proxies)
-        rate.note(response.status_code, response.headers, now=time.time())
+        self._tell(ticket, response)
         response.__class__ = _Response
         response.encoding = "utf-8"
         try:
@@ -82,6 +99,34 @@ class _Wire(HTTPAdapter):
         response._content = body
         response._content_consumed = True
         return response
+
+    def _ask(self, request: requests.PreparedRequest) -> Ticket:
+        place = urlsplit(request.url or "")
+        scope = scope_of("alpaca", place.netloc, self._key)
+        charge = Charge(scope, self._limits.get(scope, A_MINUTE), 1)
+        priority = shared.urgency(_priority_of(request.method or "", place.path))
+        return self._budget.ask([charge], priority, self._now().timestamp())
+
+    def _tell(self, ticket: Ticket, response: requests.Response) -> None:
+        now, scope = self._now().timestamp(), ticket.charges[0].scope
+        most, left = (
+            response.headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining")
+        )
+        if most.isdecimal() and left.isdecimal():
+            self._limits[scope] = replace(A_MINUTE, most=int(most))
+            self._budget.told(ticket, {A_MINUTE.name: int(most) - int(left)}, now)
+        if response.status_code == 429:
+            wait = errors.retry_after(response.headers, now)
+            self._budget.slow(scope, wait, asked_at=ticket.at, now=now)
+
+
+def _priority_of(method: str, path: str) -> Priority:
+    fitting = (
+        priority
+        for verb, begin, priority in _PRIORITIES
+        if verb == method and path.startswith(begin)
+    )
+    return next(fitting, Priority.NORMAL)
 
 
 def _parts(response: requests.Response, deadline: float) -> Iterator[bytes]:
@@ -104,9 +149,12 @@ class Client:
         trading_url: str,
         data_url: str,
         timeouts: Timeouts | None = None,
+        now: Callable[[], datetime] = utc_now,
+        budget: Budget = shared.budget,
     ) -> None:
         self._data_url = data_url
         self._trading_url = trading_url
+        self._now = now
         self._client = TradingClient(
             api_key, api_secret, paper=False, raw_data=True, url_override=trading_url
         )
@@ -114,7 +162,7 @@ class Client:
         self._client._retry = 0
         session = self._client._session
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        wire = _Wire(timeouts or Timeouts())
+        wire = _Wire(timeouts or Timeouts(), api_key, now, budget)
         for scheme in ("https://", "http://"):
             session.mount(scheme, wire)
 
@@ -146,19 +194,19 @@ class Client:
         except BrokerError:
             raise  # held back by the rate
         except APIError as error:
-            raise _refused(error, ordering) from error
+            raise _refused(error, ordering, self._now().timestamp()) from error
         except requests.exceptions.JSONDecodeError as error:
             raise errors.unreadable() from error
         except requests.RequestException as error:
             raise _of_transport(error) from error
 
 
-def _refused(error: APIError, ordering: bool) -> BrokerError:
+def _refused(error: APIError, ordering: bool, now: float) -> BrokerError:
     status = int(error.status_code or 0)
     headers: Mapping[str, str] = {}
     if error.response is not None:
         headers = error.response.headers
-    return errors.of_answer(status, str(error), headers, ordering=ordering, now=time.time())
+    return errors.of_answer(status, str(error), headers, ordering=ordering, now=now)
 
 
 def _of_transport(error: requests.RequestException) -> BrokerError:

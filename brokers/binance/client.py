@@ -2,8 +2,9 @@
 
 Only `_request` is ours: the SDK's keeps the last answer on the client (two threads would read each
 other's), follows redirects (a 307 sends an order again) and reads without an end. Its constructor
-is not called: it makes an event loop in every thread and two web sockets that nobody uses. Errors
-are those of `brokers.errors`; no text of theirs holds an address's query, a key or a secret.
+is not called: it makes an event loop in every thread and two web sockets that nobody uses. Before
+a request the shared budget is asked (`brokers.budget`), after it the budget is told. Errors are
+those of `brokers.errors`; no text of theirs holds an address's query, a key or a secret.
 """
 
 import json
@@ -11,16 +12,22 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ssl import SSLCertVerificationError
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from brokers import budget as shared
 from brokers.binance.errors import Answer, Meaning, meaning_of, of_answer, read_json
 from brokers.binance.site import Site
+from brokers.binance.weights import Api, counters, limits_told, row_of, weight_of
+from brokers.budget import Budget, Charge, Ticket, scope_of
+from brokers.budgeting import Limit, Priority
 from brokers.errors import BrokerError, NotSent, OutcomeUnknown, RateLimited
 
 with warnings.catch_warnings():
@@ -33,9 +40,9 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of an answer; all symbols of exchangeInfo are some megabytes."""
+BANNED_FOR = 120.0
+"""Seconds: the shortest ban, for when the venue does not say how long it is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEEDED = ("/time", "/exchangeInfo", "/ticker/price", "/order")
-"""What an order can't do without: asked for even when reads have to wait."""
 _CERTAIN = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.InvalidURL,
@@ -59,6 +66,15 @@ class Timeouts:
     """Longer than the 10 s in which Binance itself gives an order up (-1007)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Of one request."""
+
+    api: Api
+    charges: list[Charge]
+    priority: Priority
+
+
 class VenueClient(Client):
     """Safe to be used by several threads at once. `close` it."""
 
@@ -73,6 +89,7 @@ class VenueClient(Client):
         site: Site,
         now: Callable[[], datetime],
         timeouts: Timeouts,
+        budget: Budget = shared.budget,
     ) -> None:
         self.API_KEY, self.API_SECRET, self.PRIVATE_KEY = key, secret, None
         self.API_URL = f"{addresses.spot}/api"
@@ -85,6 +102,7 @@ class VenueClient(Client):
         self.session = self._init_session()
         self.site, self.now = site, now
         self._timeouts = timeouts
+        self._budget = budget
 
     def __repr__(self) -> str:
         return f"VenueClient({self.API_URL})"
@@ -107,26 +125,76 @@ class VenueClient(Client):
     def _request(
         self, method: str, uri: str, signed: bool, force_params: bool = False, **kwargs: Any
     ) -> Any:
-        self.site.admit(self.now(), needed=method != "get" or uri.endswith(_NEEDED))
-        if signed:
-            self._keep_clock()
-            kwargs.setdefault("data", {})
-        ready = self._get_request_kwargs(method, signed, force_params, **kwargs)
-        answer = self._exchange(method, uri, ready.get("params"), ready.get("data"))
-        now = self.now()
-        self.site.note(answer.headers, now)
-        error = of_answer(answer, now)
+        cost = self._cost(method, uri, kwargs.get("data") or {})
+        with shared.at(cost.priority):
+            if signed:
+                self._keep_clock()
+                kwargs.setdefault("data", {})
+            ticket = self._budget.ask(cost.charges, cost.priority, self._their_time())
+            ready = self._get_request_kwargs(method, signed, force_params, **kwargs)
+            answer = self._exchange(method, uri, ready.get("params"), ready.get("data"))
+        error = self.error_of(answer, self.now())
+        self._tell(cost.api, ticket, answer, error)
         if error is None:
-            return read_json(answer)
-        self._heed(error, now)
+            return self._learned(cost.api, uri, read_json(answer))
+        if self.meaning_of(error) is Meaning.CLOCK:
+            self.site.forget_clock()
         raise error
 
-    def _heed(self, error: BrokerError, now: datetime) -> None:
-        meaning = meaning_of(error)
-        if meaning is Meaning.CLOCK:
-            self.site.forget_clock()
-        elif meaning is Meaning.LIMITED and isinstance(error, RateLimited):
-            self.site.quiet(error, now)
+    def error_of(self, answer: Answer, now: datetime) -> BrokerError | None:
+        """By the table of this client's API."""
+        return of_answer(answer, now)
+
+    def meaning_of(self, error: BrokerError) -> Meaning:
+        return meaning_of(error)
+
+    def _cost(self, method: str, uri: str, params: Mapping[str, object]) -> _Cost:
+        api, path = self._place(uri)
+        row = row_of(api, method, path)
+        venue, address = f"binance-{api}", urlsplit(uri).netloc
+        weight, *orders = (self._limits(api).get(x.limit.name, x.limit) for x in counters(api))
+        charges = [Charge(scope_of(venue, address), weight, weight_of(row, params))]
+        if row.places:
+            own = scope_of(venue, address, self.API_KEY)
+            # The venue counts those that are unfilled, which we can't: only what it tells counts.
+            charges += [Charge(own, each, 0) for each in orders]
+        return _Cost(api, charges, shared.urgency(row.priority))
+
+    def _limits(self, api: Api) -> dict[str, Limit]:
+        return self.site.limits.get(api, {})
+
+    def _learned(self, api: Api, uri: str, found: Any) -> Any:
+        """exchangeInfo also tells the limits."""
+        if uri.endswith("/exchangeInfo") and isinstance(found, dict):
+            with suppress(KeyError, TypeError, ValueError):
+                self.site.limits[api] = limits_told(api, found["rateLimits"])
+        return found
+
+    def _place(self, uri: str) -> tuple[Api, str]:
+        for api, base in ((Api.FUTURES, self.FUTURES_URL), (Api.WALLET, self.MARGIN_API_URL)):
+            if uri.startswith(f"{base}/"):
+                return api, uri.removeprefix(base)
+        return Api.SPOT, uri.removeprefix(self.API_URL)
+
+    def _tell(self, api: Api, ticket: Ticket, answer: Answer, error: BrokerError | None) -> None:
+        """The budget, what the answer says of the rate."""
+        now = self._their_time()
+        told = {x.limit.name: answer.headers.get(x.header, "") for x in counters(api)}
+        used = {name: int(text) for name, text in told.items() if text.isdigit()}
+        self._budget.told(ticket, used, now)
+        address, last = ticket.charges[0].scope, ticket.charges[-1].scope
+        if answer.status == 418:
+            wait = error.retry_after if isinstance(error, RateLimited) else BANNED_FOR
+            self._budget.stop(address, wait, now=now)
+        elif isinstance(error, RateLimited):
+            # Too many orders are the account's; too much weight is of everybody here.
+            scope = last if self.meaning_of(error) is Meaning.LIMITED_ORDERS else address
+            self._budget.slow(scope, error.retry_after, asked_at=ticket.at, now=now)
+
+    def _their_time(self) -> float:
+        """By which they count; ours until theirs is known."""
+        now = self.now()
+        return (now + (self.site.offset(now) or timedelta())).timestamp()
 
     def _keep_clock(self) -> None:
         """Asked before the first signed request, every hour, and after a refused timestamp."""

@@ -43,6 +43,14 @@ class Meaning(StrEnum):
     """For its rate; of the address."""
     LIMITED_ORDERS = "limited_orders"
     """For its rate; of the account's orders."""
+    FLAT = "flat"
+    """Futures: there is nothing that the order could reduce."""
+    SIDES = "sides"
+    """Futures: the account is in another position mode than the order was made for."""
+    UNCHANGED = "unchanged"
+    """Futures: a setting is as it was asked to be."""
+    BUSY = "busy"
+    """Futures: the venue says that it failed before anything was done."""
     KEY = "key"
     UNABLE = "unable"
     UNKNOWN = "unknown"
@@ -59,6 +67,10 @@ _ERRORS: Mapping[Meaning, type[BrokerError]] = {
     M.NO_SYMBOL: OrderRejected,
     M.LIMITED: RateLimited,
     M.LIMITED_ORDERS: RateLimited,
+    M.FLAT: OrderRejected,
+    M.SIDES: NotSent,
+    M.UNCHANGED: OrderRejected,
+    M.BUSY: NotSent,
     M.KEY: BadCredentials,
     M.UNABLE: Unsupported,
     M.UNKNOWN: OutcomeUnknown,
@@ -70,7 +82,7 @@ class Row:
     code: int
     meaning: Meaning
     source: str
-    """Where Binance says so: a heading of errors.md or rest-api.md of its spot API documents."""
+    """Where Binance says so: a heading of its API documents."""
     text: str = ""
     """What the message begins with; empty for any."""
 
@@ -148,14 +160,14 @@ class Answer:
     body: bytes
 
 
-def of_answer(answer: Answer, now: datetime) -> BrokerError | None:
+def of_answer(answer: Answer, now: datetime, table: tuple[Row, ...] = TABLE) -> BrokerError | None:
     """None for a 2xx. `meaning_of` tells more of what is returned."""
     if 200 <= answer.status < 300:
         return None
-    said = _said(answer)
+    said = said_by(answer)
     if said is None and answer.status == 403:
         return NotSent("Binance's firewall refused the request.", venue_code="403")
-    row = None if said is None else find_row(*said)
+    row = None if said is None else find_row(*said, table)
     if said is None or row is None or not 400 <= answer.status < 500:
         return _unknown(answer, said)
     code, text = said
@@ -165,16 +177,15 @@ def of_answer(answer: Answer, now: datetime) -> BrokerError | None:
     return row.error(text, venue_code=str(code))
 
 
-def find_row(code: int, text: str) -> Row | None:
-    fits = (row for row in TABLE if row.code == code and text.startswith(row.text))
+def find_row(code: int, text: str, table: tuple[Row, ...] = TABLE) -> Row | None:
+    fits = (row for row in table if row.code == code and text.startswith(row.text))
     return next(fits, None)
 
 
-def meaning_of(error: BrokerError) -> Meaning:
-    """Of an error that `of_answer` made; UNKNOWN for any other."""
-    if isinstance(error, OutcomeUnknown) and not _is_code(error.venue_code):
-        return M.UNKNOWN
-    row = find_row(int(error.venue_code or 0), error.text) if _is_code(error.venue_code) else None
+def meaning_of(error: BrokerError, table: tuple[Row, ...] = TABLE) -> Meaning:
+    """Of an error that `of_answer` made with that table; UNKNOWN for any other."""
+    code = error.venue_code
+    row = find_row(int(code), error.text, table) if code is not None and _is_code(code) else None
     if row is None or not isinstance(error, row.error):
         return M.UNKNOWN
     return row.meaning
@@ -200,7 +211,8 @@ def _unknown(answer: Answer, said: tuple[int, str] | None) -> OutcomeUnknown:
     )
 
 
-def _said(answer: Answer) -> tuple[int, str] | None:
+def said_by(answer: Answer) -> tuple[int, str] | None:
+    """Code and text in the venue's own words; None where the body is something else."""
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -223,5 +235,5 @@ def _retry_after(answer: Answer, text: str, now: datetime) -> float:
         return 60.0 if ban is None else max(1.0, int(ban[1]) / 1000 - now.timestamp())
 
 
-def _is_code(text: str | None) -> bool:
-    return text is not None and re.fullmatch(r"-\d{1,5}", text) is not None
+def _is_code(text: str) -> bool:
+    return re.fullmatch(r"-\d{1,5}", text) is not None

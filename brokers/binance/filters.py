@@ -103,16 +103,17 @@ def read_rules(symbol: Mapping[str, Any]) -> Rules:
         quote=symbol["quoteAsset"],
         status=symbol["status"] if allowed else "NOT_SPOT",
         types=frozenset(symbol["orderTypes"]),
-        price=_range(filters.get("PRICE_FILTER"), "minPrice", "maxPrice", "tickSize"),
-        lot=_range(filters.get("LOT_SIZE"), "minQty", "maxQty", "stepSize"),
-        market_lot=_range(filters.get("MARKET_LOT_SIZE"), "minQty", "maxQty", "stepSize"),
+        price=read_range(filters.get("PRICE_FILTER"), "minPrice", "maxPrice", "tickSize"),
+        lot=read_range(filters.get("LOT_SIZE"), "minQty", "maxQty", "stepSize"),
+        market_lot=read_range(filters.get("MARKET_LOT_SIZE"), "minQty", "maxQty", "stepSize"),
         notional=_notional(filters),
         percent=_percent(filters),
     )
 
 
-def instrument_of(rules: Rules) -> Instrument:
-    kinds = frozenset(kind for kind, name in TYPES.items() if name in rules.types)
+def instrument_of(rules: Rules, names: Mapping[OrderType, str] = TYPES) -> Instrument:
+    """`names`: what the market calls the types."""
+    kinds = frozenset(kind for kind, name in names.items() if name in rules.types)
     notional = rules.notional or Notional()
     return Instrument(
         symbol=rules.symbol,
@@ -132,10 +133,12 @@ def instrument_of(rules: Rules) -> Instrument:
     )
 
 
-def refusal(rules: Rules, request: OrderRequest) -> tuple[str, str] | None:
+def refusal(
+    rules: Rules, request: OrderRequest, names: Mapping[OrderType, str] = TYPES
+) -> tuple[str, str] | None:
     """Which filter the venue would name, and our sentence with the numbers."""
     return (
-        _of_symbol(rules, request)
+        _of_symbol(rules, request, names)
         or _of_quantity(rules, request)
         or _of_prices(rules, request)
         or _of_value(rules, request)
@@ -160,10 +163,12 @@ def allowance(rules: Rules, said: str, side: OrderSide) -> str:
     return f"It goes {_bounds(ranges[name])}." if name in ranges else ""
 
 
-def _of_symbol(rules: Rules, request: OrderRequest) -> tuple[str, str] | None:
+def _of_symbol(
+    rules: Rules, request: OrderRequest, names: Mapping[OrderType, str]
+) -> tuple[str, str] | None:
     if not rules.trading:
         return "STATUS", f"{rules.symbol} does not trade at Binance now: it is {rules.status}."
-    if TYPES[request.order_type] not in rules.types:
+    if names[request.order_type] not in rules.types:
         return "ORDER_TYPE", f"Binance takes no {request.order_type} orders of {rules.symbol}."
     return None
 
@@ -217,7 +222,8 @@ def _bounds(allowed: Range) -> str:
     return " ".join(words)
 
 
-def _range(found: Mapping[str, Any] | None, low: str, high: str, step: str) -> Range:
+def read_range(found: Mapping[str, Any] | None, low: str, high: str, step: str) -> Range:
+    """Of one filter of exchangeInfo; without it, everything is allowed."""
     if found is None:
         return Range()
     return Range(to_decimal(found[low]), to_decimal(found[high]), to_decimal(found[step]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
+from itertools import groupby
 from typing import Any
 
 from brokers.binance.client import VenueClient
@@ -76,10 +77,13 @@ class SpotHistory:
     def ended(self, since: datetime) -> list[Raw]:
         found = []
         for symbol in self._symbols.known():
+            ended = []
             for each in self._orders(symbol, since - OPENED_BEFORE):
                 changed = parsed(partial(_number, each, "updateTime"))
                 if not is_working(each) and changed >= milliseconds(since):
-                    found.append(self._remembered(each))
+                    ended.append(self._remembered(each))
+            self._learn_fills(symbol, ended)
+            found += ended
         return found
 
     def report(self, raw: Raw) -> OrderReport:
@@ -129,6 +133,25 @@ class SpotHistory:
             known = self._trades_of(raw)
         self._memory.fills_of.put(number, known)
         return known
+
+    def _learn_fills(self, symbol: str, orders: Iterable[Raw]) -> None:
+        """Those of several orders in one list, or each would be a question of its own."""
+        filled = {order_id_of(each): each for each in orders if executed(each)}
+        unknown = {
+            number: each
+            for number, each in filled.items()
+            if _sum(self._memory.fills_of.get(number) or ()) != executed(each)
+        }
+        if len(unknown) < 2:
+            return
+        start = {"startTime": min(parsed(partial(_number, x, "time")) for x in unknown.values())}
+        trades = list(self._pages(self._client.get_my_trades, symbol, "fromId", "id", start))
+        context = self.context(symbol)
+        names = {number: client_id_of(each) for number, each in unknown.items()}
+        for number, each in groupby(sorted(trades, key=order_id_of), order_id_of):
+            if number in unknown:
+                told = parsed(partial(_told, list(each), names, context))
+                self._memory.fills_of.put(number, tuple(told))
 
     def _trades_of(self, raw: Raw) -> tuple[FillReport, ...]:
         asked = {"orderId": raw["orderId"]}

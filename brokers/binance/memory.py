@@ -7,6 +7,8 @@ tells of orders and trades one symbol at a time, so what is not in it is never l
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +24,35 @@ class Symbols(Protocol):
 
     def add(self, symbols: list[str]) -> None:
         """Before an order of one leaves."""
+
+
+class Conditionals(Protocol):
+    """The conditional orders of an account at futures, whoever placed them, and which ordinary
+    orders they became. This lasts too: whose fill it is depends on it."""
+
+    def add(self, client_order_id: str, symbol: str, now: datetime) -> None:
+        """Before it leaves, or when it is seen."""
+
+    def knows(self, client_order_id: str) -> bool: ...
+
+    def waiting(self, symbol: str) -> list[str]:
+        """Those that may still become an ordinary order."""
+
+    def name_of(self, symbol: str, order_id: int) -> str | None: ...
+
+    def note(self, client_order_id: str, order_id: int | None, *, ended: bool) -> None:
+        """What the venue says of one that was added."""
+
+    def absent(self, client_order_id: str, now: datetime) -> None:
+        """The venue does not know it: after some time it never will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How an account at futures trades a symbol."""
+
+    leverage: int
+    margin_mode: str
 
 
 class Recent(Generic[K, V]):
@@ -52,3 +83,15 @@ class Memory:
         """By the venue's id."""
         self.fills_of: Recent[str, tuple[FillReport, ...]] = Recent(500)
         """By the venue's id."""
+        # Of futures:
+        self.ordinary: Recent[str, bool] = Recent()
+        """Client order ids that are surely of the ordinary book."""
+        self.setting_of: Recent[str, tuple[Setting, datetime]] = Recent(500)
+        """By symbol, as the venue has it, and since when we know."""
+        self.looked_at: Recent[str, datetime] = Recent(500)
+        """By symbol: when all conditional orders that wait were looked at, by the venue's clock."""
+        self.hedged: tuple[bool, datetime] | None = None
+        """The position mode, and since when we know."""
+        self.alias: str | None = None
+        self.algo_reduces = True
+        """Whether the algo book takes reduce-only orders, until it says otherwise."""

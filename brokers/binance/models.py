@@ -1,4 +1,5 @@
-"""What the Binance adapters must not forget: of which symbols an account ever had something."""
+"""What the Binance adapters must not forget: of which symbols an account ever had something, and
+which orders of futures are conditional ones."""
 
 from django.db import models
 
@@ -21,3 +22,32 @@ class TradedSymbol(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} of {self.account_id}"
+
+
+class ConditionalOrder(models.Model):
+    """Futures keep conditional orders in a book of their own; what triggers becomes an ordinary
+    order under a number, and perhaps a name, that is not ours. Written before it leaves; forgotten
+    some weeks after it has ended."""
+
+    account = models.ForeignKey(
+        "brokers.BrokerAccount", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    client_order_id = models.CharField(max_length=40)
+    symbol = models.CharField(max_length=40)
+    order_id = models.BigIntegerField(null=True)
+    """Of the ordinary order that it became."""
+    has_ended = models.BooleanField(default=False)
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "client_order_id"], name="one_conditional_order_per_id"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "symbol", "has_ended"], name="conditional_orders_of"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_order_id} of {self.account_id}"

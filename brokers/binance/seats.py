@@ -13,6 +13,9 @@ from threading import Lock
 from django.conf import settings
 
 from brokers.binance.client import Addresses, Timeouts, VenueClient
+from brokers.binance.conditionals import StoredConditionals
+from brokers.binance.futures_client import FuturesClient
+from brokers.binance.futures_market import forget_futures_markets
 from brokers.binance.market import forget_markets
 from brokers.binance.memory import Memory
 from brokers.binance.models import TradedSymbol
@@ -20,7 +23,7 @@ from brokers.binance.site import forget_sites, site_at
 from brokers.credentials import open_credentials
 from brokers.errors import BadCredentials
 from brokers.models import BrokerAccount
-from tradehub.core.words import Environment
+from tradehub.core.words import BrokerKind, Environment
 from tradehub.lib.db import in_write_transaction
 
 MOST_SEATS = 512
@@ -55,6 +58,7 @@ class Seat:
     client: VenueClient
     memory: Memory = field(repr=False)
     symbols: StoredSymbols = field(repr=False)
+    conditionals: StoredConditionals = field(repr=False)
     sealed: str = field(repr=False)
     """The credentials that it was opened with, as they are stored."""
     addresses: Addresses
@@ -88,6 +92,7 @@ def close_seats() -> None:
         while _seats:
             _seats.popitem()[1].client.close()
     forget_markets()
+    forget_futures_markets()
     forget_sites()
 
 
@@ -108,13 +113,21 @@ def _open(
     key, secret = given.get("api_key"), given.get("api_secret")
     if not key or not secret:
         raise BadCredentials("The account has no API key and secret of Binance. Enter them anew.")
-    client = VenueClient(
+    futures = account.kind == BrokerKind.BINANCE_FUTURES
+    made = FuturesClient if futures else VenueClient
+    client = made(
         key=key,
         secret=secret,
         addresses=addresses,
-        site=site_at(addresses.spot),
+        site=site_at(addresses.futures if futures else addresses.spot),
         now=now,
         timeouts=timeouts,
     )
-    symbols = StoredSymbols(account.pk)
-    return Seat(client, Memory(), symbols, account.sealed_credentials, addresses)
+    return Seat(
+        client=client,
+        memory=Memory(),
+        symbols=StoredSymbols(account.pk),
+        conditionals=StoredConditionals(account.pk),
+        sealed=account.sealed_credentials,
+        addresses=addresses,
+    )

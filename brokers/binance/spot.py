@@ -19,6 +19,7 @@ from brokers.binance.history import SpotHistory
 from brokers.binance.market import SpotMarket, parsed
 from brokers.binance.parsing import Balance, balances, order_params
 from brokers.binance.seats import Seat, seat_of
+from brokers.budget import prioritised
 from brokers.errors import BrokerError, NotSent, OrderRejected, RateLimited, Unsupported
 from brokers.models import BrokerAccount
 from brokers.types import (
@@ -50,6 +51,7 @@ def open_spot(account: BrokerAccount, now: Callable[[], datetime]) -> "SpotBroke
     return SpotBroker(seat_of(account, now, Timeouts()), currency)
 
 
+@prioritised
 class SpotBroker:
     def __init__(self, seat: Seat, currency: str) -> None:
         self.client = seat.client
@@ -69,6 +71,7 @@ class SpotBroker:
             linked_orders=False,
             client_ids=ClientIds.UNIQUE_WHILE_OPEN,
             settle_seconds=SETTLE_SECONDS,
+            holds_balance=True,
         )
 
     # What there is

@@ -173,4 +173,20 @@ class Migration(migrations.Migration):
             model_name='tradedsymbol',
             constraint=models.UniqueConstraint(fields=('account', 'symbol'), name='one_traded_symbol_per_account'),
         ),
+        migrations.CreateModel(
+            name='ConditionalOrder',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('client_order_id', models.CharField(max_length=40)),
+                ('symbol', models.CharField(max_length=40)),
+                ('order_id', models.BigIntegerField(null=True)),
+                ('has_ended', models.BooleanField(default=False)),
+                ('noted_at', models.DateTimeField()),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='brokers.brokeraccount')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['account', 'symbol', 'has_ended'], name='conditional_orders_of')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'client_order_id'), name='one_conditional_order_per_id')],
+            },
+        ),
     ]

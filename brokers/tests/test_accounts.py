@@ -49,7 +49,7 @@ def test_credentials_are_sealed_to_their_row_and_shown_nowhere(alice: Any) -> No
 @pytest.mark.parametrize(
     ("given", "code", "pointer"),
     [
-        ({"kind": "binance_futures"}, "UNSUPPORTED_FIELD", "/kind"),
+        ({"kind": "binance_futures"}, "INVALID_FIELD", "/environment"),
         ({"kind": "binance_spot", "environment": "live"}, "MISSING_FIELD", "/confirm"),
         ({"kind": "mtgox"}, "INVALID_FIELD", "/kind"),
         ({"environment": "live"}, "MISSING_FIELD", "/confirm"),
@@ -120,3 +120,12 @@ def test_accounts_are_their_owners_alone(alice: Any, bob: Any) -> None:
     assert account_for(alice, mine.pk) == mine
     with pytest.raises(NotFound):
         account_for(alice, theirs.pk)
+
+
+def test_a_kind_that_is_known_and_not_built_is_refused(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "BUILT", frozenset({"paper"}))
+    with pytest.raises(BadInput, match="not built yet") as refused:
+        open_account(alice, kind="alpaca", environment="test")
+    assert (refused.value.code, refused.value.pointer) == ("UNSUPPORTED_FIELD", "/kind")

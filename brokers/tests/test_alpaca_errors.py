@@ -14,7 +14,6 @@ from brokers.alpaca.errors import (
     of_answer,
     read_body,
 )
-from brokers.alpaca.rate import Rate
 from brokers.errors import (
     BadCredentials,
     BrokerError,
@@ -135,21 +134,3 @@ def test_a_body_without_its_code_is_read() -> None:
     assert said is not None
     assert (said.code, kind_of(403, said)) == (None, BadCredentials)
     assert read_body("[]") is None
-
-
-def test_the_rate_holds_questions_but_not_of_orders() -> None:
-    rate = Rate()
-    rate.ask(of_orders=False, now=NOW)
-    rate.note(200, {"X-RateLimit-Remaining": "20", "X-RateLimit-Reset": f"{NOW + 9:.0f}"}, now=NOW)
-    rate.ask(of_orders=False, now=NOW)
-    rate.note(200, {"X-RateLimit-Remaining": "19", "X-RateLimit-Reset": f"{NOW + 9:.0f}"}, now=NOW)
-    rate.ask(of_orders=True, now=NOW)
-    with pytest.raises(RateLimited) as held:
-        rate.ask(of_orders=False, now=NOW + 4)
-    assert held.value.retry_after == 5
-    rate.ask(of_orders=False, now=NOW + 9)
-    rate.note(429, {"Retry-After": "3"}, now=NOW + 9)
-    with pytest.raises(RateLimited):
-        rate.ask(of_orders=False, now=NOW + 10)
-    rate.note(200, {}, now=NOW + 10)
-    rate.ask(of_orders=False, now=NOW + 12)

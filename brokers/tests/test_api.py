@@ -64,7 +64,7 @@ def test_credentials_go_in_and_never_come_out(client: APIClient) -> None:
 @pytest.mark.parametrize(
     ("given", "code", "pointer"),
     [
-        ({"kind": "binance_futures"}, "UNSUPPORTED_FIELD", "/kind"),
+        ({"kind": "binance_futures"}, "INVALID_FIELD", "/environment"),
         ({"environment": "live"}, "MISSING_FIELD", "/confirm"),
         ({"options": {"price_source": "binance"}}, "UNSUPPORTED_FIELD", "/options/price_source"),
         ({"options": {"fee_percent": "x"}}, "INVALID_FIELD", "/options/fee_percent"),

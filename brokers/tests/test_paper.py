@@ -256,5 +256,5 @@ def _at_once(work: list[Any]) -> list[Any]:
 
 
 def test_a_kind_without_adapter_is_unsupported(alice: Any) -> None:
-    with pytest.raises(Unsupported, match="binance_futures"):
-        connect(BrokerAccount(owner=alice, kind="binance_futures", environment="paper", label="a"))
+    with pytest.raises(Unsupported, match="mtgox"):
+        connect(BrokerAccount(owner=alice, kind="mtgox", environment="paper", label="a"))

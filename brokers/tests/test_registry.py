@@ -24,7 +24,7 @@ print("brokers.paper.adapter" in sys.modules)
 
 def test_paper_speaks_for_paper_and_nobody_for_an_unknown_kind() -> None:
     assert isinstance(connect(BrokerAccount(id="acc_1", kind="paper")), PaperBroker)
-    for kind in ("binance_futures", "scripted", ""):
+    for kind in ("mtgox", "scripted", ""):
         with pytest.raises(Unsupported):
             connect(BrokerAccount(kind=kind))
 

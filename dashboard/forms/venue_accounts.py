@@ -23,6 +23,9 @@ _OPTIONS: Mapping[str, Any] = {
         label="Market data", choices=[("iex", "IEX, free"), ("sip", "SIP, all exchanges, paid")]
     ),
     "fractional": lambda: forms.BooleanField(required=False, label="Fractions of shares"),
+    "leverage": lambda: NumberField(
+        required=True, help_text="Set at the venue before the first entry of a symbol. 1 is none."
+    ),
     "margin_mode": lambda: forms.ChoiceField(
         choices=[("isolated", "Isolated: a symbol's losses stay its own"), ("cross", "Cross")]
     ),
@@ -31,6 +34,13 @@ _OPTIONS: Mapping[str, Any] = {
     ),
     "quote_currency": lambda: forms.CharField(
         max_length=10, help_text="What equity and buying power are counted in."
+    ),
+    "stops": lambda: forms.ChoiceField(
+        label="Stops at the venue",
+        choices=[
+            ("reduce_only", "Close the quantity that they were placed for"),
+            ("close_position", "Close the whole position, whatever it is then"),
+        ],
     ),
     "sizing_capital": lambda: NumberField(
         label="Capital for sizing", help_text="Percents are of this; empty takes the equity."

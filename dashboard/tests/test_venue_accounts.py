@@ -14,13 +14,19 @@ from accounts.models import User
 from brokers.credentials import open_credentials
 from brokers.examining import examine_account
 from brokers.models import BrokerAccount
+from brokers.streams import states
+from brokers.streams.states import StreamState
 from brokers.tests.builders import open_stub_account, use_stub
 from brokers.tests.stub_venue.adapter import Script, scripts
 from brokers.types import Line
 from conftest import PASSWORD
+from dashboard.api import AccountStatusSerializer
+from dashboard.status import account_statuses_for
 from dashboard.tests.builders import World, make_decision, make_signal
 from dashboard.tests.routes import text_of
 from signals.models import Subscription
+from tradehub.lib.clock import utc_now
+from tradehub.lib.heartbeat import redis_client
 
 CONNECT = reverse("dashboard:broker-account-connect", args=["binance_spot"])
 FORM = {
@@ -187,3 +193,22 @@ def test_a_dry_run_says_so_and_what_it_would_have_sent(
     ):
         assert text in shown
     assert "Dry run</span>" in text_of(as_alice.get(reverse("dashboard:signals")))
+
+
+def test_the_page_and_the_api_tell_of_the_venues_stream(
+    as_alice: Client, alice: User, redis_server: str
+) -> None:
+    account = open_stub_account(alice)
+    assert "Stream" not in text_of(as_alice.get(page("broker-account", account)))
+    now = utc_now()
+    up = StreamState(connected_since=now.timestamp(), last_event_at=now.timestamp())
+    states.tell(redis_client(), {account.pk: up}, now=now)
+    assert "Connected since" in text_of(as_alice.get(page("broker-account", account)))
+    lost = StreamState(last_error="BAD_CREDENTIALS", last_error_at=now.timestamp())
+    states.tell(redis_client(), {account.pk: lost}, now=now)
+    shown = text_of(as_alice.get(page("broker-account", account)))
+    assert "Not connected (BAD_CREDENTIALS); orders are polled" in shown
+    (status,) = account_statuses_for(alice, now=now)
+    told = AccountStatusSerializer(status).data["stream"]
+    assert (told["connected"], told["last_error"]) == (False, "BAD_CREDENTIALS")
+    assert told["connected_at"] is None

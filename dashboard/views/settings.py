@@ -13,6 +13,7 @@ from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
 from brokers.options import read_paper_options
 from brokers.selectors import account_for, accounts_for, examination_of
+from brokers.streams.states import states_for_pages
 from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
@@ -77,6 +78,7 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "state": selectors.states_for(user, Scope.ACCOUNT, [account.pk]).get(account.pk),
         "reconciliation": reconciliation_of(account),
         "examination": examination_of(account),
+        "stream": states_for_pages([account.pk], now=utc_now()).get(account.pk),
         "kind": KINDS.get(account.kind),
     }
     return render(request, "dashboard/account.html", context)

@@ -27,10 +27,11 @@ class Position(models.Model):
     adds = models.PositiveIntegerField(default=0)
     is_open = models.BooleanField(default=False)
     protection = models.JSONField(null=True)
-    """{"stop_price", "targets", "entry": order id}: what it asked for, in prices."""
+    """{"stop_price", "targets", "entry": order id}: what it asked for, in prices. "watched": the
+    targets that are not at the venue but met by us, with their quantities."""
     protected = models.BooleanField(null=True)
-    """True: what it asked for works at the venue. False: it does not; an alarm. Null: it asked
-    for none, or holds nothing."""
+    """True: what it asked for works, the stop at the venue. False: it does not; an alarm. Null: it
+    asked for none, or holds nothing."""
     opened_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
     version = models.PositiveBigIntegerField(default=1)

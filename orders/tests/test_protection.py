@@ -15,7 +15,10 @@ from orders.protection import (
     Protection,
     Target,
     plan_children,
+    read_watched,
     resolve_protection,
+    target_orders,
+    with_watched,
 )
 from tradehub.core.intent import StopLoss, TakeProfit
 from tradehub.core.words import OrderRole, OrderSide
@@ -144,3 +147,39 @@ def test_a_child_of_another_size_is_never_kept(units: int, asked: Protection) ->
         others = [each for each in working if each is not child]
         grown = replace(child, quantity=child.quantity + 1)
         assert child.id in plan_children(D(units), asked, [*others, grown], ONE).cancel
+
+
+@pytest.mark.parametrize(
+    ("fractions", "taken"),
+    [
+        (("0.6", "0.4"), [(110, 6), (120, 4)]),
+        (("0.3", "0.7"), [(120, 10)]),  # 3 can't be sold: it falls to the next, and then the rest
+        (("0.7", "0.3"), [(110, 10)]),  # a rest of 3 could not be guarded
+        (("0.5",), [(110, 5)]),
+        (("0.2", "0.2"), []),
+    ],
+)
+def test_no_share_and_no_rest_is_smaller_than_what_can_be_sold(
+    fractions: tuple[str, ...], taken: list[tuple[int, int]]
+) -> None:
+    asked = Protection(D(90), targets(*zip((110, 120), fractions, strict=False)))
+    orders = target_orders(D(10), asked, ONE, least=D(4))
+    assert [(each.price, each.quantity) for each in orders] == taken
+
+
+def test_what_rests_depends_on_who_holds_the_balance() -> None:
+    both = Protection(D(90), targets((110, 1)))
+    assert both.resting(False) == both
+    assert both.resting(True) == Protection(D(90))
+    alone = Protection(None, targets((110, 1)))
+    assert alone.resting(True) == alone
+
+
+def test_what_is_watched_is_kept_beside_what_was_asked_for() -> None:
+    asked = Protection(D(110), targets((90, 1))).to_json() | {"entry": "ord_1"}
+    orders = [NewChild(TARGET, BUY, D(90), D("2.50"))]
+    kept = with_watched(asked, orders)
+    assert read_watched(D(-3), kept) == orders
+    assert with_watched(kept, ()) == asked
+    assert Protection.from_json(kept) == Protection.from_json(asked)
+    assert read_watched(D(3), None) == []

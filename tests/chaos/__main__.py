@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --faults N --seed S --engine sqlite|postgresql`: the door of a run."""
+"""`python -m tests.chaos --venue V --faults N --seed S --engine sqlite|postgresql`: its door."""
 
 import argparse
 import os
@@ -13,10 +13,8 @@ from random import SystemRandom
 
 from benchmarks.processes import plain_environment
 from tests.chaos.processes import Hub
+from tests.chaos.rigs import RIGS, Rig, make_rig
 from tests.servers import Postgres, free_port, postgres_binaries
-from tests.venue.process import VenueProcess
-
-SETTINGS = "tests.venue.settings"
 
 
 def main() -> int:
@@ -29,17 +27,17 @@ def main() -> int:
             **database,
             "TRADEHUB_HOME": str(home),
             "ENV_FILE": os.devnull,
-            "DJANGO_SETTINGS_MODULE": SETTINGS,
         }
+        rig = make_rig(given.venue, home, given.venue_port)
+        environment |= {"DJANGO_SETTINGS_MODULE": rig.settings, **rig.environment()}
         hub = Hub(home, given.port or free_port(), environment)
-        venue = VenueProcess(home / "venue", given.venue_port)
         try:
             hub.start()
             hub.wait_ready()
-            return _run(given, seed, hub, venue, environment)
+            return _run(given, seed, hub, rig, environment)
         finally:
             hub.stop()
-            venue.stop()
+            rig.stop()
             if given.keep is not None:
                 shutil.copytree(home, given.keep, dirs_exist_ok=True, ignore=_SOCKETS)
 
@@ -47,9 +45,7 @@ def main() -> int:
 _SOCKETS = shutil.ignore_patterns("*.sock", "*.turn")
 
 
-def _run(
-    given: argparse.Namespace, seed: int, hub: Hub, venue: VenueProcess, settings: dict[str, str]
-) -> int:
+def _run(given: argparse.Namespace, seed: int, hub: Hub, rig: Rig, settings: dict[str, str]) -> int:
     os.environ.update(settings)
     import django
 
@@ -57,17 +53,19 @@ def _run(
     from tests.chaos import run  # it needs the settings, and they need the hub's home
 
     faults = given.faults if given.seconds is None else None
-    wanted = run.Wanted(faults, given.seconds, seed, given.engine, given.rate)
-    return run.main(wanted, hub, venue)
+    rate = given.rate or rig.rate
+    wanted = run.Wanted(given.venue, faults, given.seconds, seed, given.engine, rate)
+    return run.main(wanted, hub, rig)
 
 
 def _flags() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    flags.add_argument("--venue", choices=sorted(RIGS), default="scripted")
     flags.add_argument("--faults", type=int, default=3000, help="until so many are injected")
     flags.add_argument("--seconds", type=float, help="so long instead")
     flags.add_argument("--seed", type=int, help="of alerts and faults; drawn when not given")
     flags.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
-    flags.add_argument("--rate", type=float, default=2.5, help="alerts a second")
+    flags.add_argument("--rate", type=float, help="alerts a second; the venue's own if not given")
     flags.add_argument("--port", type=int, help="of the hub")
     flags.add_argument("--venue-port", type=int)
     flags.add_argument("--keep", type=Path, help="where the hub's home is copied in the end")

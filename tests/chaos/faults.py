@@ -4,58 +4,26 @@ A process fault counts when its signal was delivered; a crash when its instructi
 the venue's own faults when its ledger says that a request met one.
 """
 
-import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
 from tests.chaos.plan import Do, Step
 from tests.chaos.processes import Hub
-from tests.venue.control import ControlFailed
-from tests.venue.process import VenueProcess
+from tests.chaos.rigs import AWAY, Rig
 
-NO_FAULT = (None, "accept")
-VENUE_AWAY = (OSError, ControlFailed)
-LAGS = {"order_lag": 2.0, "fill_lag": 3.0, "position_lag": 3.0}
-"""Shorter than the venue's settle time, or a resend would be right and doubled."""
-NO_LAGS = dict.fromkeys(LAGS, 0)
 LOOK_SECONDS = 1.0
-
-
-class VenueTally:
-    """Follows the ledger's file, which a killed venue leaves behind."""
-
-    def __init__(self, state: Path) -> None:
-        self._path = state / "ledger.jsonl"
-        self._read = 0
-        self.kinds: Counter[str] = Counter()
-
-    def look(self) -> None:
-        with suppress(FileNotFoundError), self._path.open("rb") as ledger:
-            ledger.seek(self._read)
-            for line in ledger:
-                if not line.endswith(b"\n"):
-                    return  # read again when it is whole
-                self._read += len(line)
-                self._take(json.loads(line))
-
-    def _take(self, line: dict[str, object]) -> None:
-        fault = line.get("fault")
-        if "of" in line and fault not in NO_FAULT:
-            self.kinds[str(fault)] += 1
 
 
 class Injector:
     """One thread calls it: `perform` for each step, `look` in between, `end` once."""
 
-    def __init__(self, hub: Hub, venue: VenueProcess, keys: Sequence[str], seed: int) -> None:
+    def __init__(self, hub: Hub, rig: Rig, seed: int) -> None:
         self._hub = hub
-        self._venue = venue
-        self._keys = keys
+        self._rig = rig
         self._random = Random(f"{seed}|hand")
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._mix: Step | None = None
@@ -64,15 +32,15 @@ class Injector:
         self._next_look = 0.0
         self.processes: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
-        self.venue = VenueTally(venue.state)
+        self.venue: Counter[str] = Counter()
 
     @property
     def total(self) -> int:
-        return sum(map(Counter.total, (self.processes, self.crashes, self.venue.kinds)))
+        return sum(map(Counter.total, (self.processes, self.crashes, self.venue)))
 
     def tally(self) -> dict[str, dict[str, int]]:
         counters = {"processes": self.processes, "crash_points": self.crashes}
-        counters["venue"] = self.venue.kinds
+        counters["venue"] = self.venue
         return {name: dict(sorted(kinds.items())) for name, kinds in counters.items()}
 
     def perform(self, step: Step) -> None:
@@ -96,21 +64,20 @@ class Injector:
         for _, act in later:
             act()
         self._count()
-        self._venue.control.clear_faults()
-        self._venue.control.clear_crashes()
-        for key in self._keys:
-            self._venue.control.set_rules(key, **NO_LAGS)
+        self._rig.calm()
+        for key in self._rig.keys:
+            self._rig.lag(key, lags=False)
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         self._later.append((time.monotonic() + seconds, act))
 
     def _count(self) -> None:
-        self.venue.look()
-        if not self._venue_is_up:
-            return
-        with suppress(*VENUE_AWAY):
-            given = self._venue.control.crashes()
-            self.crashes.update(each["point"] for each in given[self._crashes_seen :])
+        self.venue = self._rig.faults_met()
+        with suppress(*AWAY):
+            given = self._rig.crashes()
+            if len(given) < self._crashes_seen:
+                self._crashes_seen = 0  # it forgot them when it died
+            self.crashes.update(given[self._crashes_seen :])
             self._crashes_seen = len(given)
 
     def _kill(self, step: Step) -> None:
@@ -135,35 +102,34 @@ class Injector:
 
     def _crash(self, step: Step) -> None:
         assert step.point is not None
-        with suppress(*VENUE_AWAY):
-            self._venue.control.crash(step.point)
+        with suppress(*AWAY):
+            self._rig.crash(step.point)
 
     def _venue_down(self, step: Step) -> None:
         if not self._venue_is_up:
             return
         self._count()
-        self._venue.kill()
+        self._rig.go_down()
         self._venue_is_up = False
-        self._crashes_seen = 0
         self.processes["kill_venue"] += 1
         self._after(step.seconds, self._venue_up)
 
     def _venue_up(self) -> None:
-        self._venue.start()
+        self._rig.come_up()
         self._venue_is_up = True
         if self._mix is not None:
             self._tell_mix(self._mix)
 
     def _lag(self, step: Step) -> None:
-        key = self._keys[step.account]
-        with suppress(*VENUE_AWAY):
-            self._venue.control.set_rules(key, **LAGS)
+        key = self._rig.keys[step.account]
+        with suppress(*AWAY):
+            self._rig.lag(key, lags=True)
             self.processes["venue_lag"] += 1
             self._after(step.seconds, lambda: self._seen_again(key))
 
     def _seen_again(self, key: str) -> None:
-        with suppress(*VENUE_AWAY):
-            self._venue.control.set_rules(key, **NO_LAGS)
+        with suppress(*AWAY):
+            self._rig.lag(key, lags=False)
 
     def _set_mix(self, step: Step) -> None:
         self._mix = step
@@ -174,7 +140,7 @@ class Injector:
         """Its draws are new after each start of the venue."""
         seed = self._random.randrange(10**9)
         for operation, chances in step.mixes.items():
-            self._venue.control.mix(operation, chances, seed=seed, seconds=step.seconds)
+            self._rig.mix(operation, chances, seed=seed, seconds=step.seconds)
 
 
 _HANDS: dict[Do, Callable[[Injector, Step], None]] = {

@@ -3,54 +3,53 @@
 Read with the models and no service: the judge must not depend on what is judged.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
 
 from accounts.models import User
 from brokers.models import BrokerAccount
 from orders.models import Decision, Drift, Fill, LaneItem, Order, Position
 from signals.models import Signal
-from tests.chaos.traffic import settings_of
+from tests.chaos.rigs import Rig
 from tests.chaos.verdict import Decided, OurBooks, OurOrder, OurPosition
-from tests.venue.fixtures import make_scripted_account
 from tradehub.core.words import Outcome
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import write_transaction
 from tradehub.testing.builders import make_profile, make_strategy, make_token
 
 NEVER_THROTTLED = 1_000_000_000
-OPTIONS: dict[str, Any] = {"crash_points": True, "read_seconds": 3, "settle_seconds": 5}
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    key: str
-    """Of the account at the venue."""
-    account: str
-    token: str
+EXAMINED_SECONDS = 60.0
 
 
-def make_desks(url: str, policies: Sequence[str]) -> list[Desk]:
-    """A user with an account, a strategy and a webhook for each of these id policies."""
+def make_desks(rig: Rig) -> list[str]:
+    """A user with an account, a strategy and a webhook for each account there; the webhooks'
+    tokens. Each is connected when the account doctor has passed the one before."""
     with write_transaction():
-        now = utc_now()
         owner = User.objects.create(username="chaos", email="chaos@example.org")
-        profile = make_profile(owner, now)
-        desks = []
-        for number, policy in enumerate(policies):
-            key = f"chaos-{number}"
-            account = make_scripted_account(
-                owner, url, key=key, label=key, client_ids=policy, **OPTIONS
-            )
-            strategy = make_strategy(owner, account, profile, name=key, **settings_of(number))
-            token = make_token(strategy, requests_per_minute=NEVER_THROTTLED)
-            desks.append(Desk(key, account.pk, token.secret))
-        return desks
+        profile = make_profile(owner, utc_now(), **rig.limits())
+    tokens = []
+    for number, key in enumerate(rig.keys):
+        with write_transaction():
+            account = rig.make_account(owner, key)
+            settings = rig.market.settings_of(number)
+            strategy = make_strategy(owner, account, profile, name=key, **settings)
+            tokens.append(make_token(strategy, requests_per_minute=NEVER_THROTTLED).secret)
+        _wait_examined()
+    return tokens
+
+
+def _wait_examined() -> None:
+    deadline = time.monotonic() + EXAMINED_SECONDS
+    while BrokerAccount.objects.exclude(trouble="").exists():
+        if time.monotonic() > deadline:
+            rows = BrokerAccount.objects.exclude(trouble="").values_list("label", "trouble")
+            raise AssertionError(f"The account doctor does not pass them: {list(rows)}.")
+        time.sleep(0.2)
 
 
 def read_books() -> OurBooks:
-    keys = {row.pk: str(row.options["api_key"]) for row in BrokerAccount.objects.all()}
+    keys = dict(BrokerAccount.objects.values_list("pk", "label"))
     orders = list(Order.objects.order_by("id"))
     return OurBooks(
         signals=dict(Signal.objects.values_list("pk", "status")),

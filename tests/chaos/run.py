@@ -8,21 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from django.db import Error
 
-from tests.chaos import ours, theirs
+from tests.chaos import ours
 from tests.chaos.faults import Injector
 from tests.chaos.plan import Step, schedule
 from tests.chaos.processes import ROOT, Hub
+from tests.chaos.rigs import AWAY, Rig
 from tests.chaos.traffic import Traffic, next_quote
-from tests.chaos.verdict import Case, OurBooks, TheirBooks, Verdict, judge
-from tests.venue.process import VenueProcess
+from tests.chaos.verdict import CATEGORIES, Case, OurBooks, TheirBooks, Verdict, judge
 
-POLICIES = (("unique_forever",) * 5 + ("unique_while_open",)) * 2
 RECOVERY_SECONDS = 60.0
 """The promise (I4): after the faults' end the books agree within so long."""
 PATIENCE_SECONDS = 240.0
@@ -34,10 +34,13 @@ TICK_SECONDS = 0.05
 QUOTE_SECONDS = 2.0
 REPORT_SECONDS = 15.0
 SHOWN_CASES = 25
+SHOWN = 8
+"""Requests about one order: so many of the first and of the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
+    venue: str
     faults: int | None
     """Run until so many are injected."""
     seconds: float | None
@@ -57,17 +60,14 @@ class Settled:
 
 
 class Run:
-    def __init__(self, wanted: Wanted, hub: Hub, venue: VenueProcess) -> None:
+    def __init__(self, wanted: Wanted, hub: Hub, rig: Rig) -> None:
         self._wanted = wanted
         self._hub = hub
-        self._venue = venue
-        policies = {f"chaos-{number}": policy for number, policy in enumerate(POLICIES)}
-        theirs.open_accounts(venue.control, policies)
-        desks = ours.make_desks(venue.url, POLICIES)
-        self._keys = [desk.key for desk in desks]
-        tokens = [desk.token for desk in desks]
-        self._injector = Injector(hub, venue, self._keys, wanted.seed)
-        self._traffic = Traffic(hub.port, tokens, self._keys, wanted.seed)
+        self._rig = rig
+        rig.open_accounts()
+        tokens = ours.make_desks(rig)
+        self._injector = Injector(hub, rig, wanted.seed)
+        self._traffic = Traffic(hub.port, tokens, rig.keys, wanted.seed, rig.market)
         self._quotes = Random(f"{wanted.seed}|quotes")
 
     def run(self) -> tuple[dict[str, Any], bool]:
@@ -82,7 +82,7 @@ class Run:
         self._injector.end()
         say(f"faults off after {seconds:.0f} s: {json.dumps(self._injector.tally())}")
         settled = self._settle()
-        show(settled, self._venue)
+        show(settled, self._rig)
         line = self._line(seconds, settled)
         enough = self._wanted.faults is None or line["n"] >= self._wanted.faults
         recovered = settled.recovery_seconds is not None
@@ -90,7 +90,7 @@ class Run:
         return line, enough and in_time and settled.verdict.clean
 
     def _storm(self, began: float) -> None:
-        steps = schedule(self._wanted.seed, len(self._keys))
+        steps = schedule(self._wanted.seed, len(self._rig.keys))
         step = next(steps)
         quote_at = report_at = began
         while not self._is_over(now := time.monotonic(), began):
@@ -119,11 +119,9 @@ class Run:
         return self._injector.total >= wanted.faults or too_long
 
     def _move_price(self) -> None:
-        symbol, price = next_quote(self._quotes)
-        try:
-            self._venue.control.set_quote(symbol, price)
-        except OSError:
-            return  # it is down
+        symbol, price = next_quote(self._quotes, self._rig.market)
+        with suppress(*AWAY):  # it may be down
+            self._rig.set_price(symbol, price)
 
     def _report(self, at: float) -> None:
         waiting: object
@@ -155,8 +153,8 @@ class Run:
 
     def _look(self, at: float) -> Settled:
         here = ours.read_books()
-        there = theirs.read_books(self._venue.control, self._keys)
-        verdict = judge(self._traffic.sent(), here, there)
+        there = self._rig.read_books()
+        verdict = judge(self._traffic.sent(), here, there, may_shout=self._rig.may_shout)
         return Settled(verdict, here, there, at if verdict.clean else None)
 
     def _line(self, seconds: float, settled: Settled) -> dict[str, Any]:
@@ -164,6 +162,7 @@ class Run:
         recovery = settled.recovery_seconds
         return {
             "n": self._injector.total,
+            "venue": self._wanted.venue,
             "seed": self._wanted.seed,
             "engine": self._wanted.engine,
             "commit": commit(),
@@ -172,6 +171,9 @@ class Run:
             "acknowledged": sum(alert.signal_id is not None for alert in sent),
             "orders": len(settled.theirs.orders),
             "fills": len(settled.theirs.fills),
+            "stops_wanted": sum(
+                bool(each.wants_stop and each.quantity) for each in settled.ours.positions
+            ),
             "faults": self._injector.tally(),
             **counts(verdict),
             "recovery_seconds": None if recovery is None else round(recovery, 1),
@@ -180,27 +182,25 @@ class Run:
 
 
 def counts(verdict: Verdict) -> dict[str, int]:
-    return {
-        "lost": len(verdict.lost),
-        "doubled": len(verdict.doubled),
-        "unexplained": len(verdict.unexplained),
-    }
+    return {name: len(getattr(verdict, name)) for name in CATEGORIES}
 
 
-def show(settled: Settled, venue: VenueProcess) -> None:
-    verdict = settled.verdict
-    if verdict.clean:
+def show(settled: Settled, rig: Rig) -> None:
+    if settled.verdict.clean:
         return
-    ledger = venue.control.ledger()
-    for name in ("lost", "doubled", "unexplained"):
-        cases: tuple[Case, ...] = getattr(verdict, name)
+    for name in CATEGORIES:
+        cases: tuple[Case, ...] = getattr(settled.verdict, name)
         for case in cases[:SHOWN_CASES]:
             say(f"{name.upper()}: {case}")
             rows = list(_told_here(case, settled.ours))
             if case.client_order_id is not None:
-                rows += theirs.heard_of(ledger, case.account, case.client_order_id)
+                rows += ends_of(rig.heard_of(case.account, case.client_order_id))
             for row in rows:
                 say(f"    {row}")
+
+
+def ends_of(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= 2 * SHOWN else [*lines[:SHOWN], "…", *lines[-SHOWN:]]
 
 
 def _told_here(case: Case, books: OurBooks) -> Iterator[str]:
@@ -233,8 +233,8 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-def main(wanted: Wanted, hub: Hub, venue: VenueProcess) -> int:
-    line, kept = Run(wanted, hub, venue).run()
+def main(wanted: Wanted, hub: Hub, rig: Rig) -> int:
+    line, kept = Run(wanted, hub, rig).run()
     sys.stdout.write(json.dumps({"chaos": line}) + "\n")
     sys.stdout.flush()
     return 0 if kept else 1

@@ -5,7 +5,7 @@ from itertools import pairwise, takewhile
 import pytest
 
 from tests.chaos.plan import CYCLE_SECONDS, STORM_SECONDS, Do, Step, schedule
-from tests.chaos.traffic import Alert, alerts, settings_of
+from tests.chaos.traffic import MARKET, Alert, alerts
 from tests.venue.faults import NOT_TAKEN, CrashPoint, FaultKind
 
 HALF_AN_HOUR = 1800
@@ -81,4 +81,4 @@ def test_no_flip_waits_for_a_limit() -> None:
     """Its signal would rightly be open in the end, and be called lost."""
     limits = {each.account for each in first_alerts(7) if "limit_price" in each.body}
     assert limits
-    assert not any("on_opposite" in settings_of(account) for account in limits)
+    assert not any("on_opposite" in MARKET.settings_of(account) for account in limits)

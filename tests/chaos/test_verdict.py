@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.chaos.verdict import (
+    CATEGORIES,
     Decided,
     OurBooks,
     OurOrder,
@@ -46,10 +47,7 @@ def verdict(
 
 
 def whats(found: Verdict) -> dict[str, list[str]]:
-    named = {
-        name: [each.what for each in getattr(found, name)]
-        for name in ("lost", "doubled", "unexplained")
-    }
+    named = {name: [each.what for each in getattr(found, name)] for name in CATEGORIES}
     return {name: cases for name, cases in named.items() if cases}
 
 
@@ -173,15 +171,34 @@ def test_a_drift_that_is_not_healed_is_unexplained() -> None:
     [{"status": "canceled"}, {"quantity": Decimal("0.5")}, {"side": "buy"}],
     ids=["gone", "too small", "wrong side"],
 )
-def test_a_position_without_the_stop_it_asked_for_is_unexplained(
+def test_a_position_without_the_stop_it_asked_for_is_unprotected(
     changes: dict[str, object],
 ) -> None:
     stop = replace(THEIR_STOP, **changes)  # type: ignore[arg-type]  # by name
     ours = replace(OURS, orders=(OUR_ENTRY, replace(OUR_STOP, status=stop.status)))
     theirs = replace(THEIRS, orders=(THEIR_ENTRY, stop))
-    assert ["asked for a stop" in each.what for each in verdict(ours, theirs).unexplained] == [True]
+    found = whats(verdict(ours, theirs))
+    assert list(found) == ["unprotected"]
+    assert ["asked for a stop" in each for each in found["unprotected"]] == [True]
     alarmed = replace(ours, positions=(replace(OURS.positions[0], alarmed=True),))
     assert verdict(alarmed, theirs).clean
+    strict = judge([SENT], alarmed, theirs, may_shout=False)
+    assert whats(strict) == found
+
+
+def test_a_stop_is_as_large_as_an_order_can_be() -> None:
+    """A fee that was taken of what was bought leaves less than a step, which no order can name."""
+    held = Decimal("0.99900099")
+    positions = (OurPosition("a", "AAA", held, wants_stop=True),)
+    stop = replace(THEIR_STOP, quantity=Decimal("0.99900"))
+    theirs = replace(THEIRS, orders=(THEIR_ENTRY, stop), positions={("a", "AAA"): held})
+    assert verdict(replace(OURS, positions=positions), theirs).unprotected
+    stepped = replace(theirs, steps={"AAA": Decimal("0.00001")})
+    assert verdict(replace(OURS, positions=positions), stepped).clean
+    rest = (OurPosition("a", "AAA", Decimal("0.00000099"), wants_stop=True),)
+    sold = replace(stepped, orders=(THEIR_ENTRY,), positions={("a", "AAA"): rest[0].quantity})
+    left = replace(OURS, orders=(OUR_ENTRY,), positions=rest)
+    assert verdict(left, sold).clean
 
 
 def test_a_stop_that_works_for_nothing_is_unexplained() -> None:

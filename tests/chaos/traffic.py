@@ -9,9 +9,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
 from random import Random
@@ -19,12 +19,9 @@ from typing import Any
 
 from tests.chaos.verdict import Sent
 
-PRICES = {"AAA": 100, "BBB": 50, "CCC": 20, "DDD": 200, "EEE": 10}
 STEP = Decimal("0.000001")
-"""Of quantity at the venue: an entry's digits are its alert's number."""
 PATIENCE_SECONDS = 10
 AT_ONCE = 48
-ACTIONS = {"buy": 45, "sell": 30, "close": 25}
 _SETTINGS: Sequence[dict[str, Any]] = (
     {"max_adds": 1_000_000},
     {"on_opposite": "reverse"},
@@ -33,9 +30,28 @@ _SETTINGS: Sequence[dict[str, Any]] = (
 )
 
 
-def settings_of(account: int) -> dict[str, Any]:
-    """Of its strategy. In turn they add, they flip, they do both, they do neither."""
-    return _SETTINGS[account % len(_SETTINGS)]
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What is traded in a run, and how much at once."""
+
+    prices: Mapping[str, int]
+    step: Decimal = STEP
+    """Of quantity at the venue: an entry's digits are its alert's number."""
+    first: Decimal = Decimal(1)
+    """Every quantity is a little more than this."""
+    actions: Mapping[str, int] = field(default_factory=lambda: {"buy": 45, "sell": 30, "close": 25})
+    settings: Sequence[Mapping[str, Any]] = _SETTINGS
+    """Of the accounts' strategies, in turn."""
+
+    def settings_of(self, account: int) -> Mapping[str, Any]:
+        return self.settings[account % len(self.settings)]
+
+    def quantity(self, number: int) -> Decimal:
+        return self.first + number * self.step
+
+
+MARKET = Market({"AAA": 100, "BBB": 50, "CCC": 20, "DDD": 200, "EEE": 10})
+"""Of the scripted venue. In turn its strategies add, they flip, they do both, they do neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +67,21 @@ class Alert:
         return Sent(self.number, key, self.body["symbol"], side, quantity, signal_id)
 
 
-def alerts(seed: int, accounts: int) -> Iterator[Alert]:
+def alerts(seed: int, accounts: int, market: Market = MARKET) -> Iterator[Alert]:
     """Without end."""
     random = Random(f"{seed}|alerts")
     for number in count(1):
-        symbol = random.choice(list(PRICES))
-        action = random.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+        symbol = random.choice(list(market.prices))
+        action = random.choices(list(market.actions), list(market.actions.values()))[0]
         body: dict[str, Any] = {"symbol": symbol, "action": action, "alert_id": f"chaos-{number}"}
         account = random.randrange(accounts)
         if action != "close":
-            body |= {"quantity": str(1 + number * STEP), "price": str(PRICES[symbol])}
-            body |= _protection(PRICES[symbol], 1 if action == "buy" else -1, random)
+            price, sign = market.prices[symbol], 1 if action == "buy" else -1
+            body |= {"quantity": str(market.quantity(number)), "price": str(price)}
+            body |= _protection(price, sign, random)
             # A flip by a limit is not final before its exit fills, which may be never.
-            if random.random() < 0.1 and "on_opposite" not in settings_of(account):
-                body |= _limit(PRICES[symbol], 1 if action == "buy" else -1)
+            if random.random() < 0.1 and "on_opposite" not in market.settings_of(account):
+                body |= _limit(price, sign)
         yield Alert(number, account, body)
 
 
@@ -88,21 +105,23 @@ def _near(price: int, percent: int) -> str:
     return str(Decimal(price) * (100 + percent) / 100)
 
 
-def next_quote(random: Random) -> tuple[str, Decimal]:
+def next_quote(random: Random, market: Market = MARKET) -> tuple[str, Decimal]:
     """A price that now and then reaches limits, stops and targets."""
-    symbol = random.choice(list(PRICES))
+    symbol = random.choice(list(market.prices))
     percent = Decimal(random.choice([0, 0, 0, -1, 1, -2, 2, -3, 3, -5, 5]))
-    return symbol, PRICES[symbol] * (100 + percent) / 100
+    return symbol, market.prices[symbol] * (100 + percent) / 100
 
 
 class Traffic:
     """Sends from its own threads between `start` and `stop`."""
 
-    def __init__(self, port: int, tokens: Sequence[str], keys: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, port: int, tokens: Sequence[str], keys: Sequence[str], seed: int, market: Market
+    ) -> None:
         self._port = port
         self._tokens = tokens
         self._keys = keys
-        self._stream = alerts(seed, len(tokens))
+        self._stream = alerts(seed, len(tokens), market)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sender")

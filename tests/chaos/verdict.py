@@ -1,4 +1,4 @@
-"""Lost, doubled, unexplained: the venue's books against ours, and against what was sent.
+"""Lost, doubled, unexplained, unprotected: the venue's books against ours, and what was sent.
 
 Pure. Entries carry their alert's number in their quantity, so that two openings for one alert are
 seen at the venue even where our own rows know of one only.
@@ -12,8 +12,10 @@ from decimal import Decimal
 FINAL = frozenset({"processed", "stale", "invalid"})
 """A `failed` signal was acknowledged and given up by us: lost."""
 KNOWN_THERE = frozenset({"open", "partially_filled", "filled"})
+WORKING = frozenset({"open", "partially_filled"})
 UNSETTLED = frozenset({"queued", "sending", "unconfirmed"})
 NEEDS_A_REASON = frozenset({"denied", "rejected"})
+CATEGORIES = ("lost", "doubled", "unexplained", "unprotected")
 ZERO = Decimal(0)
 
 
@@ -93,6 +95,12 @@ class TheirBooks:
     orders: tuple[TheirOrder, ...] = ()
     fills: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     positions: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    steps: Mapping[str, Decimal] = field(default_factory=dict)
+    """Of quantity, by symbol: a position may be held in parts that no order can name."""
+
+    def orderable(self, symbol: str, quantity: Decimal) -> Decimal:
+        step = self.steps.get(symbol)
+        return quantity if step is None else quantity // step * step
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +129,17 @@ class Verdict:
     lost: tuple[Case, ...] = ()
     doubled: tuple[Case, ...] = ()
     unexplained: tuple[Case, ...] = ()
+    unprotected: tuple[Case, ...] = ()
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.doubled or self.unexplained)
+        return not any(getattr(self, name) for name in CATEGORIES)
 
 
-def judge(sent: Iterable[Sent], ours: OurBooks, theirs: TheirBooks) -> Verdict:
+def judge(
+    sent: Iterable[Sent], ours: OurBooks, theirs: TheirBooks, *, may_shout: bool = True
+) -> Verdict:
+    """`may_shout`: a position without its stop is excused by its alarm."""
     alerts = list(sent)
     lost = [*_lost_alerts(alerts, ours), *_lost_orders(ours, theirs)]
     doubled = [*_doubled_ids(theirs), *_doubled_openings(alerts, theirs)]
@@ -136,9 +148,10 @@ def judge(sent: Iterable[Sent], ours: OurBooks, theirs: TheirBooks) -> Verdict:
         *_differing_orders(ours, theirs),
         *_differing_fills(ours, theirs),
         *_differing_positions(ours, theirs),
-        *_unprotected(ours, theirs),
+        *_left_over(theirs),
     ]
-    return Verdict(tuple(lost), tuple(doubled), tuple(unexplained))
+    bare = _unprotected(ours, theirs, may_shout=may_shout)
+    return Verdict(tuple(lost), tuple(doubled), tuple(unexplained), tuple(bare))
 
 
 def _lost_alerts(sent: list[Sent], ours: OurBooks) -> Iterator[Case]:
@@ -234,21 +247,26 @@ def _differing_positions(ours: OurBooks, theirs: TheirBooks) -> Iterator[Case]:
         yield Case(f"{symbol}: a drift is not healed", account)
 
 
-def _unprotected(ours: OurBooks, theirs: TheirBooks) -> Iterator[Case]:
+def _left_over(theirs: TheirBooks) -> Iterator[Case]:
+    for order in theirs.orders:
+        works = order.status in WORKING and order.reduce_only
+        if works and not theirs.positions.get((order.account, order.symbol)):
+            what = f"a {order.type} of {order.symbol} works at the venue and nothing is held"
+            yield Case(what, order.account, client_order_id=order.client_order_id)
+
+
+def _unprotected(ours: OurBooks, theirs: TheirBooks, *, may_shout: bool) -> Iterator[Case]:
     stops: dict[tuple[str, str, str], Decimal] = defaultdict(lambda: ZERO)
     for order in theirs.orders:
-        if order.status in ("open", "partially_filled") and order.reduce_only:
-            if not theirs.positions.get((order.account, order.symbol)):
-                what = f"a {order.type} of {order.symbol} works at the venue and nothing is held"
-                yield Case(what, order.account, client_order_id=order.client_order_id)
-            if order.type == "stop":
-                stops[order.account, order.symbol, order.side] += order.quantity - order.filled
+        if order.status in WORKING and order.reduce_only and order.type == "stop":
+            stops[order.account, order.symbol, order.side] += order.quantity - order.filled
     for position in ours.positions:
         side = "sell" if position.quantity > 0 else "buy"
         stopped = stops.get((position.account, position.symbol, side), ZERO)
-        if not position.quantity or not position.wants_stop or position.alarmed:
+        needed = theirs.orderable(position.symbol, abs(position.quantity))
+        if not position.wants_stop or (position.alarmed and may_shout):
             continue
-        if stopped != abs(position.quantity):
+        if needed and stopped != needed:
             what = f"{position.quantity} {position.symbol} asked for a stop, {stopped} has one"
             yield Case(what, position.account)
 

@@ -1,5 +1,6 @@
 """Every test of a venue may ask for one."""
 
 from tests.venues.binance.fixtures import spot_venue
+from tests.venues.binance_futures.fixtures import futures_venue
 
-__all__ = ["spot_venue"]
+__all__ = ["futures_venue", "spot_venue"]

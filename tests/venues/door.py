@@ -17,8 +17,8 @@ class Door(ThreadingHTTPServer, Generic[V]):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, venue: V, handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, venue: V, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self.venue = venue
         self.stopping = threading.Event()
         self.connections: set[socket.socket] = set()

@@ -53,6 +53,10 @@ def canary_seen(queue: str, now: datetime) -> None:
     redis_client().set(CANARY_KEY.format(queue=queue), now.timestamp(), ex=_LIFETIME)
 
 
+def stream_pulse(sign: str, now: datetime) -> None:
+    redis_client().set(sign, now.timestamp(), ex=_LIFETIME)
+
+
 def duty_done(duty: str, now: datetime) -> None:
     redis_client().hset(DUTIES_KEY, duty, str(now.timestamp()))
 

@@ -32,6 +32,9 @@ signal_to_order_seconds = Histogram(
     buckets=(0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
     registry=_own,
 )
+stream_events = Counter(
+    "tradehub_stream_events", "Order events that streams told.", ["kind", "outcome"], registry=_own
+)
 LAST_SUCCESS = "tradehub_last_success_timestamp_seconds"
 LAST_SUCCESS_TEXT = "When each background duty was last done."
 last_success = Gauge(

@@ -1,8 +1,8 @@
 """Who is deaf: alive, and of no use. Each kind of child is listened to in its own way.
 
-Web and Redis are knocked at and must answer; beat and each worker leave signs in Redis that must
-change. One knock waits for its answer as long as a child may be silent, so a slow one that lives is
-heard; and silence counts only while we could have heard. Never blocks for long.
+Web and Redis are knocked at and must answer; beat, the stream and each worker leave signs in Redis
+that must change. One knock waits for its answer as long as a child may be silent, so a slow one
+that lives is heard; and silence counts only while we could have heard. Never blocks for long.
 """
 
 import socket
@@ -13,7 +13,7 @@ from tradehub.supervisor.children import Child
 
 GRACE_SECONDS = 40.0
 """After its start, until a child is expected to be heard from: a machine under full load."""
-SILENT_SECONDS = {"worker": 20.0, "redis": 20.0, "beat": 30.0, "web": 30.0}
+SILENT_SECONDS = {"worker": 20.0, "redis": 20.0, "beat": 30.0, "web": 30.0, "stream": 30.0}
 KNOCK_SECONDS = 5.0
 CONNECT_SECONDS = 0.2
 WEB_KNOCK = b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n"
@@ -129,7 +129,6 @@ class Ears:
 
 
 def ears_for(children: list[Child]) -> Ears:
-    """A stream is not listened to: it only makes things faster, and the worker polls too."""
     return Ears([ear for child in children if (ear := _ear_for(child)) is not None])
 
 

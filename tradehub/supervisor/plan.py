@@ -26,6 +26,9 @@ WORKER_NICENESS = 5
 BEAT_SIGN = "tradehub:beat"
 WORKER_SIGN = "tradehub:canary:{queue}"
 """The keys of tradehub.lib.heartbeat, which this process doesn't load."""
+STREAM_SIGN = "tradehub:stream:sign:{place}"
+SIGN = "TRADEHUB_SIGN"
+"""In a stream's environment: the key of the sign of life that it leaves."""
 OWN_QUEUE = "only.{name}"
 """What a worker sends itself goes through a queue with this prefix (tradehub.own_canary)."""
 METRICS = "metrics"
@@ -80,9 +83,9 @@ def children(
         )
     planned.append(Child("beat", _celery("beat", "--pidfile="), environment, sign=BEAT_SIGN))
     if wanted.stream:
-        planned.append(
-            Child("stream", [sys.executable, "manage.py", "stream"], environment | STREAM)
-        )
+        sign = STREAM_SIGN.format(place=_place(setup.home))
+        command = [sys.executable, "manage.py", "stream"]
+        planned.append(Child("stream", command, environment | STREAM | {SIGN: sign}, sign=sign))
     return planned
 
 
@@ -127,8 +130,11 @@ def web_command(descriptor: int, door: int | None = None) -> list[str]:
 
 def own_queue(name: str, home: Path) -> str:
     """Of one worker: several machines may share a Redis, and each has a `worker`."""
-    place = crc32(f"{gethostname()}:{home}".encode())
-    return OWN_QUEUE.format(name=f"{name}.{place:08x}")
+    return OWN_QUEUE.format(name=f"{name}.{_place(home)}")
+
+
+def _place(home: Path) -> str:
+    return f"{crc32(f'{gethostname()}:{home}'.encode()):08x}"
 
 
 def worker_command(name: str, threads: int, queue: str) -> list[str]:

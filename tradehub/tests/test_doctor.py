@@ -20,7 +20,10 @@ from redis import Redis
 
 from accounts.models import User
 from brokers.doctor import Line
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Examination
+from brokers.streams import states
+from brokers.streams.states import StreamState
+from brokers.tests.builders import open_stub_account
 from tradehub import doctor
 from tradehub.doctor import Finding, Level
 from tradehub.lib import duties, heartbeat
@@ -192,6 +195,40 @@ def test_without_a_database_accounts_are_not_examined() -> None:
 
     with connection.execute_wrapper(refuse):
         assert levels(doctor.check_venues()) == [Level.WARN]
+
+
+@pytest.mark.parametrize(
+    ("followed", "known", "level", "words"),
+    [
+        (0, [], Level.OK, "No account"),
+        (2, [StreamState(1.0), StreamState(2.0)], Level.OK, "2 of 2"),
+        (2, [StreamState(1.0)], Level.WARN, "1 of 2"),
+        (2, [StreamState(1.0), StreamState(last_error="BAD_CREDENTIALS")], Level.WARN, "BAD_CRED"),
+    ],
+)
+def test_streams_are_one_line(
+    followed: int, known: list[StreamState], level: Level, words: str
+) -> None:
+    found = doctor.streams_finding(followed, known)
+    assert found.level is level
+    assert words in found.text
+    assert bool(found.what_to_do) is (level is not Level.OK)
+
+
+@pytest.mark.django_db
+def test_streams_are_not_looked_at_without_redis() -> None:
+    assert levels(doctor.check_streams()) == [Level.OK]
+
+
+@pytest.mark.django_db
+def test_who_is_followed_and_told_of_by_nobody_is_a_warning(alice: User, redis_server: str) -> None:
+    account = open_stub_account(alice)
+    Examination.objects.filter(account=account).delete()
+    assert levels(doctor.check_streams()) == [Level.OK]
+    Examination.objects.create(account=account, passed=True)
+    assert levels(doctor.check_streams()) == [Level.WARN]
+    states.tell(heartbeat.redis_client(), {account.pk: StreamState(1.0)}, now=utc_now())
+    assert levels(doctor.check_streams()) == [Level.OK]
 
 
 def test_assets_that_are_missing_are_a_failure(settings: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orders import stream_process
 from tests.servers import RedisServer
 from tradehub.lib import heartbeat
 from tradehub.supervisor.canary import signs_of_life
@@ -120,6 +121,19 @@ def test_the_supervisor_reads_the_keys_that_are_written(redis_server: str) -> No
     )
     heartbeat.beat_pulse(when)
     assert signs_of_life(redis_server, signs) == dict.fromkeys(signs, when.timestamp())
+
+
+def test_a_stream_is_told_where_to_leave_its_sign_and_listened_to(
+    redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
+    (stream,) = (child for child in children(SETUP, Wanted(), 7) if child.name == "stream")
+    monkeypatch.setenv(stream_process.SIGN, stream.environment[stream_process.SIGN])
+    stream_process.lives(when)
+    stream_process.looked(when)
+    assert signs_of_life(redis_server, [stream.sign]) == {stream.sign: when.timestamp()}
+    assert ears_for([stream]).keys() == [stream.sign]
+    assert heartbeat.read().duties[stream_process.DUTY] == when.timestamp()
 
 
 def test_a_redis_that_does_not_answer_says_nothing_about_others(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from accounts.models import User
 from brokers.alpaca.adapter import AlpacaBroker
 from brokers.alpaca.client import Client, Timeouts
 from brokers.alpaca.connection import Connection, connections
+from brokers.budget import budget
 from brokers.credentials import seal_credentials
 from brokers.models import BrokerAccount
 from brokers.types import OrderReport, OrderRequest
@@ -50,7 +51,7 @@ class Alpaca:
         """That remembers nothing yet."""
         client = Client(
             api_key=key, api_secret=secret, trading_url=self.url, data_url=self.url,
-            timeouts=timeouts,
+            timeouts=timeouts, now=now,
         )  # fmt: skip
         self.opened.append(client)
         return AlpacaBroker(Connection(client), now, options)
@@ -62,6 +63,7 @@ class Alpaca:
 @contextmanager
 def opened_alpaca() -> Iterator[Alpaca]:
     """With prices of 100 for two stocks and a coin."""
+    budget.forget()
     with serving() as server:
         found = Alpaca(server.venue, server, [])
         server.venue.open_account(KEY, SECRET)

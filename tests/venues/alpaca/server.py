@@ -27,8 +27,8 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Server(Door[Venue]):
-    def __init__(self, venue: Venue) -> None:
-        super().__init__(venue, Handler)
+    def __init__(self, venue: Venue, port: int = 0) -> None:
+        super().__init__(venue, Handler, port)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
             lines.append(f"Content-Length: {len(body) if length is None else length}")
         venue = self.server.venue
         reset = f"{venue.now().timestamp() + 30:.0f}"
-        rate = {"X-RateLimit-Limit": "200", "X-RateLimit-Remaining": f"{venue.remaining}",
+        rate = {"X-RateLimit-Limit": f"{venue.most}",
+                "X-RateLimit-Remaining": f"{venue.remaining}",
                 "X-RateLimit-Reset": reset}  # fmt: skip
         lines += [f"{name}: {value}" for name, value in {**rate, **headers}.items()]
         self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)

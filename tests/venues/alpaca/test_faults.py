@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from datetime import UTC, datetime
 from time import sleep
 
 import pytest
@@ -20,6 +21,9 @@ from tests.servers import free_port
 from tests.venue.faults import FaultKind as F
 from tests.venues.alpaca.fixtures import KEY, SECRET, Alpaca, request
 from tests.venues.alpaca.venue import Asked
+from tradehub.testing.hub import Clock
+
+AT = datetime(2026, 3, 18, 15, 0, 10, tzinfo=UTC)
 
 # On a submit: what the adapter may conclude, and whether Alpaca has the order.
 ON_SUBMIT: dict[F, tuple[type[BrokerError] | None, bool]] = {
@@ -99,32 +103,51 @@ def test_how_long_a_limit_lasts_is_told(alpaca: Alpaca) -> None:
     assert limited.value.retry_after == 9
 
 
-def test_after_a_limit_questions_wait_and_orders_may_try(alpaca: Alpaca) -> None:
+def test_after_a_limit_all_wait_but_exits_and_cancels(alpaca: Alpaca) -> None:
     broker = alpaca.broker()
-    broker.instrument("AAPL")
-    alpaca.venue.fault("account", F.REFUSE_429, retry_after=5)
+    broker.submit(request(id="bought"))
+    broker.submit(request(id="rests", kind="limit", limit_price="90"))
+    alpaca.venue.fault("account", F.REFUSE_429, retry_after=30)
     with pytest.raises(RateLimited):
         broker.account()
     asked = len(alpaca.venue.asked)
-    with pytest.raises(RateLimited) as limited:
-        broker.positions()
-    assert 0 < limited.value.retry_after <= 5
+    for question in (broker.positions, broker.account, lambda: broker.submit(request(id="new"))):
+        with pytest.raises(RateLimited) as limited:
+            question()
+        assert 20 < limited.value.retry_after <= 30
+        assert limited.value.venue_code == "HELD"
     assert len(alpaca.venue.asked) == asked
-    report = broker.submit(request())
-    assert (report.status, report.fills) == (ReportStatus.FILLED, ())  # the fills wait
-    assert broker.cancel("order1").status is ReportStatus.FILLED
+    assert broker.order("rests") is not None  # its turn
+    assert len(alpaca.venue.asked) == asked + 1
 
 
-def test_the_last_of_a_minute_is_kept_for_orders(alpaca: Alpaca) -> None:
-    broker = alpaca.broker()
-    broker.instrument("AAPL")
-    alpaca.venue.remaining = 19
+def test_the_last_of_a_minute_is_kept_for_exits(alpaca: Alpaca) -> None:
+    """As the venue counts: somebody else may use the same key."""
+    clock = Clock(AT)
+    broker = alpaca.broker(clock)
+    alpaca.venue.most = alpaca.venue.remaining = 200
+    broker.submit(request(id="bought"))
+    alpaca.venue.remaining = 29
     broker.account()
-    with pytest.raises(RateLimited) as limited:
+    for question in (broker.positions, broker.account, lambda: broker.submit(request(id="new"))):
+        with pytest.raises(RateLimited) as limited:
+            question()
+        assert 49 < limited.value.retry_after <= 50
+    exit_ = request("sell", id="sold", reduce_only=True)
+    assert broker.submit(exit_).status is ReportStatus.FILLED
+    assert [each.body["client_order_id"] for each in alpaca.venue.posts()] == ["bought", "sold"]
+    alpaca.venue.remaining = 200
+    clock.wait(50)
+    assert broker.positions() == []
+
+
+def test_a_plan_with_more_requests_is_used(alpaca: Alpaca) -> None:
+    broker = alpaca.broker(Clock(AT))
+    alpaca.venue.most = alpaca.venue.remaining = 400
+    for _ in range(340):
         broker.account()
-    assert 20 < limited.value.retry_after <= 31
-    broker.submit(request())
-    assert len(alpaca.venue.posts()) == 1
+    with pytest.raises(RateLimited, match="of the 400 requests"):
+        broker.account()
 
 
 def test_nobody_listens(alpaca: Alpaca) -> None:

@@ -66,20 +66,6 @@ def test_the_stop_at_alpaca_closes_the_position(hub: Hub, alpaca: Alpaca) -> Non
     assert (position.is_open, position.realized_pnl) == (False, -60)
 
 
-def test_a_target_beside_the_stop_is_refused_and_the_stop_stays(hub: Hub, alpaca: Alpaca) -> None:
-    """Alpaca holds the shares for the stop, which is placed first; the position says what lacks."""
-    hub.send(action="buy", quantity="10", price="100", stop_loss="95", take_profit="120")
-    look(hub)
-    (stop,), (target,) = hub.orders(role="stop_loss"), hub.orders(role="take_profit")
-    assert (stop.status, target.status) == ("open", "rejected")
-    assert "insufficient qty available" in target.reason_text
-    assert hub.position().protected is False
-    alpaca.venue.set_price("AAPL", "94")
-    look(hub)
-    assert alpaca.venue.positions(KEY) == {}
-    assert not hub.position().is_open
-
-
 def test_a_stop_for_the_day_is_placed_anew_when_it_has_expired(hub: Hub, alpaca: Alpaca) -> None:
     """Parts of a share have no order that outlives the day."""
     hub.account.options = {"fractional": True}

@@ -51,7 +51,8 @@ class Venue:
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     skew: timedelta = timedelta(0)
     is_open: bool = True
-    remaining: int = 200
+    most: int = 10_000
+    remaining: int = 10_000
     """Of the minute's requests; it ends in 30 s. Told, not counted."""
     accounts: dict[str, Account] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
@@ -160,6 +161,8 @@ class Venue:
         return order
 
     def cancel(self, account: Account, order: Order) -> None:
+        if order.status == "pending_cancel":
+            return  # asked before, which makes it no later
         if account.cancel_seconds:
             order.status = "pending_cancel"
             order.cancels_at = self.now() + timedelta(seconds=account.cancel_seconds)

@@ -67,7 +67,8 @@ def answer(venue: Venue, request: Request) -> Reply:
     except Refused as error:
         return refusal(error, headers, venue)
     if route.operation == "submit":
-        headers |= {"X-MBX-ORDER-COUNT-10S": "1", "X-MBX-ORDER-COUNT-1D": "1"}
+        count = str(venue.order_count)
+        headers |= {"X-MBX-ORDER-COUNT-10S": count, "X-MBX-ORDER-COUNT-1D": count}
     return Reply(200, body, headers)
 
 
@@ -142,11 +143,12 @@ def _market(venue: Venue, params: Mapping[str, str]) -> Market:
 def _submit(venue: Venue, account: Account, params: dict[str, str]) -> Any:
     if not account.can_trade:
         raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
-    order = read_order(params, _market(venue, params), venue.now())
-    venue.books.place(account, order, venue.now())
+    now = venue.now()  # one moment: trades are told with the time of their order
+    order = read_order(params, _market(venue, params), now)
+    venue.books.place(account, order, now)
     kind = "FULL" if order.type in ("MARKET", "LIMIT") else "ACK"
     response = params.get("newOrderRespType", kind)
-    return shapes.answer(order, account, response, venue.now())
+    return shapes.answer(order, account, response, now)
 
 
 def _find(venue: Venue, account: Account, params: dict[str, str]) -> Order | None:
@@ -243,7 +245,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/api/v3/exchangeInfo"): Route("instrument", _flat(20), tell=_exchange_info),
     ("GET", "/api/v3/ticker/price"): Route("prices", _by_names(2, 4), tell=_PRICE),
     ("GET", "/api/v3/ticker/24hr"): Route(
-        "quotes", _by_names(2, 2), tell=_one_or_all(shapes.ticker)
+        "quotes",
+        lambda params: 2 if {"symbol", "symbols"} & set(params) else 80,
+        tell=_one_or_all(shapes.ticker),
     ),
     ("POST", "/api/v3/order"): Route("submit", _flat(0), _submit),
     ("GET", "/api/v3/order"): Route("order", _flat(4), _query),

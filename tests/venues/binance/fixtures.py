@@ -11,6 +11,7 @@ from accounts.models import User
 from brokers.binance.client import Timeouts
 from brokers.binance.seats import close_seats, seat_of
 from brokers.binance.spot import SpotBroker
+from brokers.budget import budget
 from brokers.credentials import seal_credentials
 from brokers.models import BrokerAccount
 from brokers.types import OrderReport, OrderRequest
@@ -62,6 +63,7 @@ def spot_venue(settings: Any) -> Iterator[SpotVenue]:
     with serving(venue) as server:
         settings.VENUE_URLS = {**settings.VENUE_URLS, "BINANCE_SPOT_REST_URL": server.url}
         close_seats()
+        budget.forget()
         try:
             yield SpotVenue(venue, server)
         finally:

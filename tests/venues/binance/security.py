@@ -4,10 +4,21 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Protocol, TypeVar
 
-from tests.venues.binance.books import Account, Refused
+from tests.venues.binance.books import Refused
 
 MOST_WINDOW = 60_000
+
+
+class Keyed(Protocol):
+    """An account, of spot or of futures."""
+
+    key: str
+    secret: str
+
+
+K = TypeVar("K", bound=Keyed)
 
 
 def signature(secret: str, payload: str) -> str:
@@ -19,7 +30,7 @@ def without_signature(text: str) -> str:
     return "&".join(each for each in text.split("&") if not each.startswith("signature="))
 
 
-def account_of(accounts: Mapping[str, Account], key: str) -> Account:
+def account_of(accounts: Mapping[str, K], key: str) -> K:
     """Raises Refused."""
     if not key.isalnum():
         raise Refused(-2014, "API-key format invalid.", status=401)
@@ -29,7 +40,7 @@ def account_of(accounts: Mapping[str, Account], key: str) -> Account:
     return accounts[key]
 
 
-def check_signature(account: Account, query: str, body: str, params: Mapping[str, str]) -> None:
+def check_signature(account: Keyed, query: str, body: str, params: Mapping[str, str]) -> None:
     """Over query and body, one after the other with nothing between them."""
     if "signature" not in params:
         text = "Mandatory parameter 'signature' was not sent, was empty/null, or malformed."

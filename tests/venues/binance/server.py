@@ -29,8 +29,8 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Server(Door[Venue]):
-    def __init__(self, venue: Venue) -> None:
-        super().__init__(venue, Handler)
+    def __init__(self, venue: Venue, port: int = 0) -> None:
+        super().__init__(venue, Handler, port)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,21 +60,28 @@ class Handler(BaseHTTPRequestHandler):
         """The notes are the log."""
 
     def _serve(self, request: Request) -> None:
-        venue, operation = self.server.venue, request.operation or "none"
+        venue, operation = self.server.venue, self.operation_of(request)
         with venue.lock:
             fault = venue.script.next(request.key, operation) or Fault(F.ACCEPT)
             if fault.kind in NOT_TAKEN or fault.kind is F.DELAY:
                 venue.notes.append(Note(operation, request.key, request.params, taken=False))
                 reply = Reply(0, None)
             else:
-                reply = api.answer(venue, request)
+                reply = self.reply_to(request)
                 taken = reply.status == 200
                 venue.notes.append(Note(operation, request.key, request.params, taken))
         if fault.kind is F.DELAY:
             self.wait(fault.seconds)
             with venue.lock:
-                reply = api.answer(venue, request)
+                reply = self.reply_to(request)
         _DELIVERIES.get(fault.kind, _plainly)(self, fault, reply)
+
+    def operation_of(self, request: Request) -> str:
+        return request.operation or "none"
+
+    def reply_to(self, request: Request) -> Reply:
+        """Under the venue's lock."""
+        return api.answer(self.server.venue, request)
 
     def wait(self, seconds: float) -> None:
         self.server.stopping.wait(seconds)

@@ -144,22 +144,6 @@ def test_who_was_told_to_wait_asks_nothing_until_then(alice: Any, spot_venue: Sp
     assert second.account().equity == 30_000
 
 
-def test_orders_go_out_when_only_reads_would_spend_the_rest(
-    alice: Any, spot_venue: SpotVenue
-) -> None:
-    clock = Clock()
-    spot_venue.venue.clock = clock
-    spot_venue.open()
-    broker = make_broker(make_account(alice), clock)
-    spot_venue.venue.weigh(5400)
-    assert broker.submit(order_of("1")).filled_quantity == 1
-    with pytest.raises(RateLimited):
-        broker.account()
-    assert broker.submit(order_of("1")).filled_quantity == 1
-    clock.at += timedelta(minutes=1)
-    assert broker.account().equity > 0
-
-
 def test_threads_read_their_own_answers(client: VenueClient, spot_venue: SpotVenue) -> None:
     """The SDK keeps the last answer on the client and reads it there: maybe another thread's."""
     symbols = ["BTCUSDT", "ETHUSDT", "BNBUSDT", "ETHBTC"] * 25

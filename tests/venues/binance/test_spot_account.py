@@ -58,6 +58,20 @@ def test_long_histories_are_read_page_by_page(desk: Desk, monkeypatch: Any) -> N
     assert [each.client_order_id for each in listed] == [x.client_order_id for x in reports]
 
 
+def test_the_fills_of_orders_that_ended_are_asked_for_together(desk: Desk) -> None:
+    """Of many orders, one question each would hardly ever be answered whole in a bad hour."""
+    placed = [desk.place("buy", "1") for _ in range(7)]
+    desk.place("sell", "2", reduce_only=True)
+    desk.place("buy", "1", "limit", limit_price="90")
+    broker = desk.reopen()
+    found = broker.closed_orders(placed[0].at)
+    ids = [[fill.venue_fill_id for fill in each.fills] for each in found]
+    assert ids[:7] == [[fill.venue_fill_id for fill in each.fills] for each in placed]
+    assert len(desk.venue.asked("fills")) == 1
+    assert broker.closed_orders(placed[0].at) == found
+    assert len(desk.venue.asked("fills")) == 1
+
+
 def test_an_order_that_ended_long_after_it_was_placed_is_listed(
     alice: Any, spot_venue: SpotVenue
 ) -> None:

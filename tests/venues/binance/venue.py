@@ -53,6 +53,8 @@ class Venue:
     notes: list[Note] = field(default_factory=list)
     weight_limit: int = 6000
     retry_after: int = 30
+    order_count: int = 1
+    """Of unfilled ones. Told, not counted."""
     cancels: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
     _used: int = 0

@@ -11,6 +11,7 @@ from tests.venues.contract.desk import Kind, VenueDesk
 MODULES = {
     "paper": "tests.venues.contract.paper",
     "binance_spot": "tests.venues.binance.desk",
+    "binance_futures": "tests.venues.binance_futures.desk",
     "alpaca": "tests.venues.alpaca.desk",
 }
 """A venue joins here."""

@@ -1,0 +1,201 @@
+"""An account at Binance USD-M futures: what it is worth, what it holds, and how it trades a symbol.
+
+No entry leaves before the venue has its symbol at the leverage and margin mode of our options: what
+can't be set, or isn't known, stops it. The position mode belongs to the whole account and is never
+changed from here. Exits need none of this.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from brokers.binance.errors import Meaning
+from brokers.binance.futures_client import FuturesClient
+from brokers.binance.futures_market import FuturesMarket
+from brokers.binance.futures_parsing import ONE_WAY, Leg, account_state, legs
+from brokers.binance.market import parsed
+from brokers.binance.memory import Memory, Setting
+from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
+from brokers.types import AccountState, VenuePosition
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderSide
+
+KNOWN_FOR = timedelta(hours=1)
+"""How long settings are believed: their owner may change them at the venue's own site."""
+MODES = {False: "one-way", True: "hedge"}
+_MARGIN = {"isolated": "ISOLATED", "cross": "CROSSED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of our account."""
+
+    currency: str = "USDT"
+    leverage: int = 1
+    margin_mode: str = "isolated"
+    hedged: bool = False
+    close_position: bool = False
+    """Stops close whatever is held, instead of a quantity."""
+
+
+class FuturesAccount:
+    def __init__(
+        self, client: FuturesClient, market: FuturesMarket, memory: Memory, options: Options
+    ) -> None:
+        self._client = client
+        self._market = market
+        self._memory = memory
+        self.options = options
+
+    # What there is
+
+    def state(self) -> AccountState:
+        raw = self._client.futures_account(version=3)
+        alias, options, now = self._alias(), self.options, self._client.now()
+        return parsed(lambda: account_state(raw, options.currency, options.leverage, alias, now))
+
+    def legs(self, symbol: str | None = None) -> list[Leg]:
+        """Of contracts in the account's currency; in hedge mode two of a symbol."""
+        asked = {} if symbol is None else {"symbol": symbol}
+        raw = self._client.futures_position_information(**asked)
+        found = parsed(lambda: legs(raw))
+        return [each for each in found if each.asset in ("", self.options.currency)]
+
+    def positions(self) -> list[VenuePosition]:
+        """One for each symbol: where both legs of hedge mode are open, their difference, and the
+        doctor says so."""
+        by_symbol: dict[str, list[Leg]] = {}
+        for each in self.legs():
+            by_symbol.setdefault(each.symbol, []).append(each)
+        return [self._net(symbol, found) for symbol, found in by_symbol.items()]
+
+    # How it trades
+
+    def hedged(self) -> bool:
+        """The position mode that the venue has the account in."""
+        known, now = self._memory.hedged, self._client.now()
+        if known is not None and timedelta() <= now - known[1] < KNOWN_FOR:
+            return known[0]
+        raw = self._client.futures_account_config()
+        told = parsed(lambda: raw["dualSidePosition"])
+        if not isinstance(told, bool):
+            raise OutcomeUnknown("Binance did not tell the account's position mode.")
+        self._memory.hedged = told, now
+        return told
+
+    def forget_mode(self) -> None:
+        self._memory.hedged = None
+
+    def prepare_entry(self, symbol: str, side: OrderSide) -> bool:
+        """Whether the account is in hedge mode, once an entry of the symbol may leave. Raises
+        NotSent, RateLimited, and certain refusals."""
+        return _before(lambda: self._prepared(symbol, side))
+
+    def _prepared(self, symbol: str, side: OrderSide) -> bool:
+        hedged = self.hedged()
+        if hedged is not self.options.hedged:
+            raise Unsupported(
+                f"The account is in {MODES[hedged]} mode at Binance, and its option position_mode "
+                f"here says {MODES[not hedged]}. Change one of them; exits pass meanwhile.",
+                venue_code="POSITION_MODE",
+            )
+        if hedged:
+            self._check_other_leg(symbol, side)
+        self._settle(symbol)
+        return hedged
+
+    def _check_other_leg(self, symbol: str, side: OrderSide) -> None:
+        if any(side.sign * each.quantity < 0 for each in self.legs(symbol)):
+            raise Unsupported(
+                f"The other side of {symbol} is open. In hedge mode this order would hold both, "
+                "long and short, which TradeHub counts as one position. Close that side first.",
+                venue_code="BOTH_SIDES",
+            )
+
+    def _settle(self, symbol: str) -> None:
+        wanted = Setting(self.options.leverage, _MARGIN[self.options.margin_mode])
+        known, now = self._memory.setting_of.get(symbol), self._client.now()
+        if known is not None and known[0] == wanted and timedelta() <= now - known[1] < KNOWN_FOR:
+            return
+        there = self._setting(symbol)
+        if there is None or there.margin_mode != wanted.margin_mode:
+            self._set_margin_mode(symbol, wanted.margin_mode)
+        if there is None or there.leverage != wanted.leverage:
+            self._set_leverage(symbol, wanted.leverage)
+        self._memory.setting_of.put(symbol, (wanted, now))
+
+    def _setting(self, symbol: str) -> Setting | None:
+        rows = self._client.futures_symbol_config(symbol=symbol)
+
+        def read() -> Setting | None:
+            for each in rows:
+                if each["symbol"] == symbol:
+                    return Setting(int(each["leverage"]), str(each["marginType"]).upper())
+            return None
+
+        return parsed(read)
+
+    def _set_margin_mode(self, symbol: str, mode: str) -> None:
+        what = f"margin mode {mode} for {symbol}"
+        try:
+            self._client.futures_change_margin_type(symbol=symbol, marginType=mode)
+        except BrokerError as error:
+            if self._client.meaning_of(error) is not Meaning.UNCHANGED:
+                raise _not_set(what, error) from error
+
+    def _set_leverage(self, symbol: str, leverage: int) -> None:
+        what = f"a leverage of {leverage} for {symbol}"
+        try:
+            said = self._client.futures_change_leverage(symbol=symbol, leverage=str(leverage))
+        except BrokerError as error:
+            raise _not_set(what, error) from error
+        if parsed(lambda: int(said["leverage"])) != leverage:
+            raise NotSent(f"Binance did not take {what}, so nothing was sent.")
+
+    def _net(self, symbol: str, found: Iterable[Leg]) -> VenuePosition:
+        ordered = sorted(found, key=lambda each: abs(each.quantity))
+        rules = self._market.rules(symbol)
+        quantity = ZERO
+        for each in ordered:
+            quantity = EXACT.add(quantity, each.quantity)
+        return VenuePosition(
+            symbol=symbol,
+            quantity=quantity,
+            average_price=ordered[-1].entry_price,
+            least=ZERO if rules is None else rules.lot.step,
+        )
+
+    def _alias(self) -> str:
+        if self._memory.alias is None:
+            rows = self._client.futures_account_balance()
+            self._memory.alias = parsed(
+                lambda: next((str(each.get("accountAlias") or "") for each in rows), "")
+            )
+        return self._memory.alias
+
+
+def open_legs_of(found: Iterable[Leg], side: OrderSide, *, hedged: bool) -> list[Leg]:
+    """Those that an exit on `side` closes."""
+    return [
+        each
+        for each in found
+        if side.sign * each.quantity < 0 and (each.side == ONE_WAY) is not hedged
+    ]
+
+
+def _before(ask: Callable[[], Any]) -> Any:
+    """What is asked before an order: while it is not answered, the order has not been sent."""
+    try:
+        return ask()
+    except OutcomeUnknown as error:
+        raise NotSent(f"Nothing was sent: {error.text}", venue_code=error.venue_code) from error
+
+
+def _not_set(what: str, error: BrokerError) -> BrokerError:
+    text = f"Binance did not take {what}, so nothing was sent: {error.text}"
+    if isinstance(error, OrderRejected):
+        return OrderRejected(text, venue_code=error.venue_code)
+    if isinstance(error, OutcomeUnknown):
+        return NotSent(text, venue_code=error.venue_code)
+    return error

@@ -1,0 +1,127 @@
+"""What Binance's USD-M futures tell everybody: contracts, their rules, prices.
+
+The rules of all contracts come in one answer, which can't be asked for by name: they are kept for
+an hour for each address, and read again, at most once a minute, when the venue refuses an order by
+one of them or somebody names a contract that is not in them.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from threading import Lock
+from typing import Any
+
+from brokers.binance.errors import unreadable
+from brokers.binance.filters import Rules
+from brokers.binance.futures_client import FuturesClient
+from brokers.binance.futures_parsing import quote, read_rules
+from brokers.binance.market import parsed
+from brokers.types import Quote
+from tradehub.core.money import to_decimal
+
+RULES_LAST = timedelta(hours=1)
+READ_AGAIN_AFTER = timedelta(minutes=1)
+MOST_NAMED = 3
+"""Prices of more contracts are asked for all at once, which weighs less than each by itself."""
+
+
+@dataclass
+class Shelf:
+    """What is cached of one address; shared by its accounts and threads."""
+
+    rules: dict[str, Rules] = field(default_factory=dict)
+    read_at: datetime | None = None
+    doubted: bool = False
+
+
+_shelves: dict[str, Shelf] = {}
+_lock = Lock()
+
+
+def _shelf_of(url: str) -> Shelf:
+    with _lock:
+        return _shelves.setdefault(url, Shelf())
+
+
+def forget_futures_markets() -> None:
+    with _lock:
+        _shelves.clear()
+
+
+class FuturesMarket:
+    def __init__(self, client: FuturesClient) -> None:
+        self._client = client
+        self._shelf = _shelf_of(client.site.url)
+
+    def rules(self, symbol: str) -> Rules | None:
+        """None for what is no contract there."""
+        shelf, age = self._shelf, self.age()
+        wanted = shelf.doubted or symbol not in shelf.rules
+        if age >= RULES_LAST or (wanted and age >= READ_AGAIN_AFTER):
+            self._read()
+        return shelf.rules.get(symbol)
+
+    def age(self) -> timedelta:
+        """Of the rules."""
+        read_at = self._shelf.read_at
+        if read_at is None:
+            return RULES_LAST
+        age = self._client.now() - read_at
+        return age if age >= timedelta() else RULES_LAST
+
+    def doubt(self) -> None:
+        """The rules are not what we think."""
+        self._shelf.doubted = True
+
+    def last(self, symbol: str) -> Decimal | None:
+        """The last price of a contract that exists."""
+        if self.rules(symbol) is None:
+            return None
+        found = self._client.futures_symbol_ticker(symbol=symbol)
+        return parsed(lambda: to_decimal(found["price"]))
+
+    def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """The book has no last price, and the last price no book: two requests."""
+        wanted = [each for each in dict.fromkeys(symbols) if self.rules(each) is not None]
+        if not wanted:
+            return {}
+        now = self._client.now()
+        books = self._ask(self._client.futures_orderbook_ticker, wanted)
+        lasts = self._ask(self._client.futures_symbol_ticker, wanted)
+
+        def read() -> list[Quote | None]:
+            prices = {each["symbol"]: to_decimal(each["price"]) for each in lasts}
+            named = [each for each in books if each["symbol"] in wanted]
+            return [
+                quote(each, prices[each["symbol"]], now)
+                for each in named
+                if each["symbol"] in prices
+            ]
+
+        return {each.symbol: each for each in parsed(read) if each is not None}
+
+    def _read(self) -> None:
+        now = self._client.now()
+        found = self._client.futures_exchange_info()
+        rules = _readable(parsed(lambda: found["symbols"]))
+        if not rules:
+            raise unreadable()
+        self._shelf.rules, self._shelf.read_at, self._shelf.doubted = rules, now, False
+
+    def _ask(self, question: Any, wanted: list[str]) -> list[Any]:
+        if len(wanted) <= MOST_NAMED:
+            return [question(symbol=each) for each in wanted]
+        return list(question())
+
+
+def _readable(rows: Iterable[Any]) -> dict[str, Rules]:
+    """One odd contract among hundreds must not take the others away."""
+    found = {}
+    for each in rows:
+        try:
+            rules = read_rules(each)
+        except (ArithmeticError, KeyError, TypeError, ValueError):
+            continue
+        found[rules.symbol] = rules
+    return found

@@ -1,0 +1,64 @@
+"""The words of Binance USD-M futures' user stream, which a listen key opens.
+
+Pure. An `ORDER_TRADE_UPDATE` is put into the shapes of REST, which
+`brokers.binance.futures_parsing` reads. An `ALGO_UPDATE` says that a conditional order moved; what
+it became is asked for.
+"""
+
+from typing import Any
+
+from brokers.streams.frames import read_frame
+from brokers.streams.protocol import Look, News, Over, Raw, Told
+
+EVENTS = ("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ALGO_UPDATE")
+"""Those that are asked for."""
+
+
+def hear(frame: str | bytes) -> list[News]:
+    said = read_frame(frame)
+    if said is None:
+        return [Look()]
+    kind = said.get("e")
+    if kind == "ORDER_TRADE_UPDATE":
+        order = said.get("o")
+        return [Told(order)] if isinstance(order, dict) else [Look()]
+    if kind == "ALGO_UPDATE":
+        return [Look()]
+    return [Over(str(kind))] if kind == "listenKeyExpired" else []
+
+
+def order_of(event: Raw) -> dict[str, Any]:
+    """As `GET /fapi/v1/order` tells of it. Raises KeyError."""
+    return {
+        "symbol": event["s"],
+        "orderId": event["i"],
+        "clientOrderId": event["c"],
+        "origQty": event["q"],
+        "executedQty": event["z"],
+        "status": event["X"],
+        "type": event["o"],
+        "side": event["S"],
+        "timeInForce": event["f"],
+        "price": event["p"],
+        "stopPrice": event["sp"],
+        "updateTime": event["T"],
+    }
+
+
+def trade_of(event: Raw) -> dict[str, Any] | None:
+    """As `userTrades` tells of it; None for what is no trade. Raises KeyError and ValueError."""
+    if event["x"] != "TRADE":
+        return None
+    if not event.get("N"):
+        raise ValueError("a trade without the asset of its fee")
+    return {
+        "symbol": event["s"],
+        "id": event["t"],
+        "orderId": event["i"],
+        "price": event["L"],
+        "qty": event["l"],
+        "commission": event["n"],
+        "commissionAsset": event["N"],
+        "time": event["T"],
+        "side": event["S"],
+    }

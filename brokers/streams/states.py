@@ -1,0 +1,90 @@
+"""What is known of each account's stream, for pages, the API and the doctor: kept in Redis.
+
+Losing it loses nothing. What a process said that is gone counts for half a minute. No secret and no
+word of a venue's is in it: an error is a reason code or the name of what went wrong.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from redis import Redis, RedisError
+
+from tradehub.lib.heartbeat import redis_client
+
+KEY = "tradehub:streams"
+"""A hash: account -> its state as JSON."""
+GOOD_FOR_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Times are seconds since the epoch."""
+
+    connected_since: float | None = None
+    """None: it is not connected."""
+    last_event_at: float | None = None
+    last_error: str = ""
+    """Why it was last lost; empty while nothing ever was."""
+    last_error_at: float | None = None
+    told_at: float = 0.0
+
+    @property
+    def connected(self) -> bool:
+        return self.connected_since is not None
+
+    @property
+    def connected_at(self) -> datetime | None:
+        return _moment(self.connected_since)
+
+    @property
+    def heard_at(self) -> datetime | None:
+        return _moment(self.last_event_at)
+
+    @property
+    def lost_at(self) -> datetime | None:
+        return _moment(self.last_error_at)
+
+
+def tell(redis: Redis, states: Mapping[str, StreamState], *, now: datetime) -> None:
+    """Raises RedisError."""
+    if states:
+        at = now.timestamp()
+        told = {key: json.dumps(asdict(replace(each, told_at=at))) for key, each in states.items()}
+        redis.hset(KEY, mapping=told)
+
+
+def forget(redis: Redis, account_ids: Collection[str]) -> None:
+    """Raises RedisError."""
+    if account_ids:
+        redis.hdel(KEY, *account_ids)
+
+
+def states_of(
+    redis: Redis, account_ids: Collection[str], *, now: datetime
+) -> dict[str, StreamState]:
+    """Of those that a living process follows. Raises RedisError."""
+    ids = list(account_ids)
+    if not ids:
+        return {}
+    found = {}
+    for account_id, said in zip(ids, cast("list[Any]", redis.hmget(KEY, ids)), strict=True):
+        if said is not None:
+            state = StreamState(**json.loads(said))
+            if abs(now.timestamp() - state.told_at) <= GOOD_FOR_SECONDS:
+                found[account_id] = state
+    return found
+
+
+def states_for_pages(account_ids: Collection[str], *, now: datetime) -> dict[str, StreamState]:
+    """Never raises: a page without them is a page."""
+    try:
+        return states_of(redis_client(), account_ids, now=now)
+    except RedisError:
+        return {}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,128 @@
+"""The position monitor: prices come in, and what they ask for is written into the lane.
+
+A watched target that is met becomes a queued taker and a look by the lane (`orders.taking`). A
+position whose stop is not at the venue, and whose price has passed it, is closed: that is what the
+stop was for. Nothing is sent or kept here. The poll calls it, and whoever has prices may: it is
+safe beside a lane and twice at once.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from brokers.base import Broker
+from brokers.models import BrokerAccount
+from brokers.types import Quote
+from orders.children import create_child, has_stop, takers_in_vain, working_takers
+from orders.closing import close_bare
+from orders.doorbell import ring_on_commit
+from orders.models import Order, Position
+from orders.positions import queue_protection
+from orders.protection import NewChild, Protection, closing_side, read_watched
+from orders.recording import lock_account
+from orders.triggers import pause_after, stop_passed, target_met, tells
+from tradehub.core.words import OrderStatus, TimeInForce
+from tradehub.lib.db import in_write_transaction
+
+log = structlog.get_logger(__name__)
+
+
+def watch_account(account: BrokerAccount, broker: Broker, *, clock: Callable[[], datetime]) -> int:
+    """Ask the account's venue for the prices that its positions wait for."""
+    symbols = watched_symbols(account.pk)
+    return watch_prices(account.pk, broker.quotes(symbols), clock()) if symbols else 0
+
+
+def watched_symbols(account_id: str) -> list[str]:
+    """Those whose price matters: a target is watched, or a stop is missing."""
+    return sorted({each.symbol for each in _waiting(account_id)})
+
+
+def watch_prices(account_id: str, quotes: Mapping[str, Quote], now: datetime) -> int:
+    """For how many of the account's positions these prices mean work."""
+    told = {symbol: quote for symbol, quote in quotes.items() if tells(quote, now)}
+    waiting = [each for each in _waiting(account_id) if each.symbol in told]
+    if not any(_asks(each, told[each.symbol]) for each in waiting):
+        return 0
+    return in_write_transaction(partial(_write, account_id, told, now))
+
+
+def _waiting(account_id: str) -> list[Position]:
+    positions = Position.objects.filter(
+        account_id=account_id, is_open=True, protection__isnull=False
+    )
+    return [
+        each
+        for each in positions.order_by("pk")
+        if read_watched(each.quantity, each.protection) or _lacks_stop(each)
+    ]
+
+
+def _lacks_stop(position: Position) -> bool:
+    stop = Protection.from_json(position.protection).stop_price
+    return position.protected is False and stop is not None
+
+
+def _asks(position: Position, quote: Quote) -> bool:
+    return bool(_met(position, quote)) or _is_passed(position, quote)
+
+
+def _met(position: Position, quote: Quote) -> list[NewChild]:
+    watched = read_watched(position.quantity, position.protection)
+    return [each for each in watched if target_met(each.side, each.price, quote)]
+
+
+def _is_passed(position: Position, quote: Quote) -> bool:
+    stop = Protection.from_json(position.protection).stop_price
+    if stop is None or position.protected is not False:
+        return False
+    return stop_passed(closing_side(position.quantity), stop, quote)
+
+
+def _write(account_id: str, quotes: Mapping[str, Quote], now: datetime) -> int:
+    lock_account(account_id)
+    moved = 0
+    for position in _waiting(account_id):
+        quote = quotes.get(position.symbol)
+        if quote is not None:
+            moved += _take_met(position, quote, now) or _close_passed(position, quote, now)
+    if moved:
+        ring_on_commit([account_id])
+    return moved
+
+
+def _take_met(position: Position, quote: Quote, now: datetime) -> bool:
+    met = _met(position, quote)
+    if not met:
+        return False
+    takers = working_takers(position.pk)
+    if any(each.status == OrderStatus.QUEUED for each in takers):
+        queue_protection(position, now=now)  # there already, unless its look was lost
+    if takers:
+        return False
+    vain = takers_in_vain(position, now=now)
+    if vain and now < max(each.updated_at for each in vain) + pause_after(len(vain)):
+        return False
+    for each in met:
+        create_child(position, each, now, time_in_force=_time_in_force(vain))
+    log.info("target_met", position=position.pk, symbol=position.symbol, targets=len(met))
+    queue_protection(position, now=now)
+    return True
+
+
+def _time_in_force(vain: list[Order]) -> TimeInForce:
+    """Some accounts may not send what must fill at once: then one for the day, ended by us."""
+    refused = (each for each in vain if each.status == OrderStatus.REJECTED)
+    return TimeInForce.DAY if any(refused) else TimeInForce.IOC
+
+
+def _close_passed(position: Position, quote: Quote, now: datetime) -> bool:
+    """Also where the profile leaves an unprotected position open: this one has met its stop."""
+    if not _is_passed(position, quote) or has_stop(position.pk) or working_takers(position.pk):
+        return False
+    if not close_bare(position, now=now):
+        return False
+    log.warning("stop_passed", position=position.pk, symbol=position.symbol)
+    return True

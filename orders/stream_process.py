@@ -1,0 +1,178 @@
+"""The stream process: all streams in one event loop, and a thread that polls beside them.
+
+Polling stays the truth, here once a second for accounts without a living stream (paper has none),
+and now and then for the others. Marks of open positions go to open pages. Without this process
+resting orders fill a little later: the workers poll too.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from socket import gethostname
+from time import monotonic
+from uuid import uuid4
+
+import structlog
+from django.db import Error, close_old_connections
+from django.db.models import QuerySet
+from redis import RedisError
+
+from brokers.errors import BrokerError
+from brokers.models import BrokerAccount
+from brokers.registry import connect
+from brokers.streams.leases import Leases
+from brokers.streams.line import Means
+from brokers.streams.station import Station
+from brokers.streams.venues import open_stream
+from orders.marking import Marker
+from orders.models import Position
+from orders.monitoring import watch_account
+from orders.streaming import Recorder, missed_fills
+from orders.syncing import accounts_at_work, sync_account
+from tradehub.lib import duties
+from tradehub.lib.clock import utc_now
+from tradehub.lib.heartbeat import redis_client, stream_pulse
+
+POLL_SECONDS = 1.0
+POLL_STREAMED_SECONDS = 15.0
+"""How often an account is polled whose stream tells of it."""
+DOUBT_SECONDS = 15.0
+DISTRUSTED_SECONDS = 600.0
+"""For so long after it missed something a stream saves no polling."""
+THREADS = 2
+SIGN = "TRADEHUB_SIGN"
+"""In the environment: the key of the sign of life that `up` listens to."""
+DUTY = "streams"
+
+log = structlog.get_logger(__name__)
+
+
+def run_streams() -> None:
+    """Until SIGTERM or SIGINT. In the main thread."""
+    asyncio.run(_run())
+
+
+async def _run() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    recorder = make_recorder(loop)
+    station = make_station(recorder)
+    poller = Poller(station, loop)
+    poller.start()
+    try:
+        await station.run(stop)
+    finally:
+        poller.stop()
+        recorder.turns.close()
+
+
+def make_recorder(loop: asyncio.AbstractEventLoop) -> Recorder:
+    def later(seconds: float, work: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and we with it
+            loop.call_soon_threadsafe(lambda: loop.call_later(seconds, work))
+
+    return Recorder(later=later)
+
+
+def make_station(recorder: Recorder, *, clock: Callable[[], datetime] = utc_now) -> Station:
+    owner = f"{gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+    means = Means(
+        ear=recorder,
+        open_stream=lambda account: open_stream(account, now=clock),
+        clock=clock,
+    )
+    leases = Leases(redis_client(), owner)
+    threads = ThreadPoolExecutor(THREADS, "station")
+    return Station(means, leases, redis_client(), threads, lives=lives, looked=looked)
+
+
+def lives(now: datetime) -> None:
+    """The loop turns, and threads work."""
+    sign = os.environ.get(SIGN)
+    if sign:
+        with suppress(RedisError):
+            stream_pulse(sign, now)
+
+
+def looked(now: datetime) -> None:
+    """Database and Redis told what there is to follow."""
+    duties.done(DUTY, now)
+
+
+def _unprotected() -> QuerySet[Position]:
+    return Position.objects.filter(is_open=True, protected=False)
+
+
+@dataclass
+class Poller:
+    station: Station
+    loop: asyncio.AbstractEventLoop
+    marker: Marker = field(default_factory=Marker)
+    clock: Callable[[], datetime] = utc_now
+    _polled: dict[str, float] = field(default_factory=dict)
+    _doubted_at: float = 0.0
+    _distrusted: dict[str, float] = field(default_factory=dict)
+    """Account -> until when."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="poller", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                close_old_connections()
+                self.round()
+            except Error as error:
+                log.warning("stream_waits_for_database", error=type(error).__name__)
+            except Exception as error:  # the next round may do better; the worker polls meanwhile
+                log.exception("stream_round_failed", error=type(error).__name__)
+
+    def round(self) -> None:
+        if self.station.polls:
+            bare = set(_unprotected().values_list("account_id", flat=True))
+            for account in accounts_at_work():
+                if account.pk in bare or self._is_due(account.pk):
+                    sync_account(account, clock=self.clock)
+                else:
+                    self._watch(account)
+            self.marker.publish()
+        if monotonic() - self._doubted_at >= DOUBT_SECONDS:
+            self._doubted_at = monotonic()
+            self.doubt()
+
+    def doubt(self) -> None:
+        """Streams that missed what polling found are made anew."""
+        lines = self.station.lines()
+        states = {key: line.state for key, line in lines.items() if line.is_up}
+        for account_id in missed_fills(states, now=self.clock()) if states else ():
+            self._distrusted[account_id] = monotonic() + DISTRUSTED_SECONDS
+            self.loop.call_soon_threadsafe(lines[account_id].doubt, "missed a fill")
+
+    def _watch(self, account: BrokerAccount) -> None:
+        """A stream tells of orders, not of prices that positions wait for."""
+        try:
+            watch_account(account, connect(account, now=self.clock), clock=self.clock)
+        except BrokerError as error:
+            log.warning("watch_failed", account=account.pk, error=error.code)
+
+    def _is_due(self, account_id: str) -> bool:
+        line, now = self.station.lines().get(account_id), monotonic()
+        trusted = line is not None and line.is_up and now >= self._distrusted.get(account_id, 0.0)
+        every = POLL_STREAMED_SECONDS if trusted else 0.0
+        if now - self._polled.get(account_id, float("-inf")) < every:
+            return False
+        self._polled[account_id] = now
+        return True

@@ -1,0 +1,126 @@
+"""Polling beside streams: what is asked for each second, and what a living stream saves."""
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from brokers.streams.states import StreamState
+from orders import stream_process
+from orders.models import Position
+from orders.stream_process import Poller
+from tradehub.testing.hub import Hub, make_hub
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Line:
+    state: StreamState
+
+    @property
+    def is_up(self) -> bool:
+        return self.state.connected
+
+    def doubt(self, why: str) -> None:
+        """Its loop is asked."""
+
+
+@dataclass
+class Station:
+    polls: bool = True
+    up: dict[str, Line] = field(default_factory=dict)
+
+    def lines(self) -> dict[str, Line]:
+        return self.up
+
+
+@dataclass
+class Asked:
+    polled: list[str] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    found = Asked()
+    monkeypatch.setattr(
+        stream_process, "sync_account", lambda account, **_: found.polled.append(account.pk)
+    )
+    monkeypatch.setattr(
+        stream_process, "watch_account", lambda account, *_, **__: found.watched.append(account.pk)
+    )
+    return found
+
+
+@pytest.fixture
+def hub(alice: Any, now: Any) -> Hub:
+    made = make_hub(alice, now)
+    made.send(action="buy", quantity=1, order_type="limit", price=140)
+    return made
+
+
+def poller(station: Station, hub: Hub) -> Poller:
+    return Poller(cast(Any, station), cast(Any, None), clock=hub.clock)
+
+
+def test_an_account_without_a_stream_is_polled_each_time(hub: Hub, asked: Asked) -> None:
+    polls = poller(Station(), hub)
+    for _ in range(3):
+        polls.round()
+    assert asked.polled == [hub.account.pk] * 3
+
+
+def test_one_with_a_living_stream_now_and_then_and_its_prices_each_time(
+    hub: Hub, asked: Asked
+) -> None:
+    station = Station(up={hub.account.pk: Line(StreamState(connected_since=1.0))})
+    polls = poller(station, hub)
+    for _ in range(3):
+        polls.round()
+    assert asked.polled == [hub.account.pk]
+    assert asked.watched == [hub.account.pk] * 2
+    polls._polled[hub.account.pk] -= stream_process.POLL_STREAMED_SECONDS
+    polls.round()
+    assert asked.polled == [hub.account.pk] * 2
+    # A stream that was lost says nothing.
+    line = station.up[hub.account.pk]
+    line.state = replace(line.state, connected_since=None)
+    polls.round()
+    assert asked.polled == [hub.account.pk] * 3
+
+
+def test_a_stream_that_missed_a_fill_saves_no_polling_for_a_while(hub: Hub, asked: Asked) -> None:
+    station = Station(up={hub.account.pk: Line(StreamState(connected_since=1.0))})
+    made: list[str] = []
+    loop = cast(Any, SimpleNamespace(call_soon_threadsafe=lambda work, why: made.append(why)))
+    hub.send(action="buy", quantity=1)
+    hub.clock.wait(30)
+    polls = Poller(cast(Any, station), loop, clock=hub.clock)
+    for _ in range(3):
+        polls.round()
+    assert made == ["missed a fill"]
+    before = len(asked.polled)
+    for _ in range(3):
+        polls.round()
+    assert len(asked.polled) == before + 3
+    polls._distrusted[hub.account.pk] = 0.0
+    polls.round()
+    assert len(asked.polled) == before + 3
+
+
+def test_a_position_that_lacks_its_protection_is_looked_at_each_time(
+    hub: Hub, asked: Asked
+) -> None:
+    hub.send(action="buy", quantity=1)
+    Position.objects.filter(account=hub.account).update(is_open=True, protected=False)
+    polls = poller(Station(up={hub.account.pk: Line(StreamState(connected_since=1.0))}), hub)
+    for _ in range(3):
+        polls.round()
+    assert asked.polled == [hub.account.pk] * 3
+
+
+def test_one_process_of_several_polls(hub: Hub, asked: Asked) -> None:
+    poller(Station(polls=False), hub).round()
+    assert asked.polled == []

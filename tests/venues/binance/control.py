@@ -1,0 +1,82 @@
+"""Binance spot as a process: its world and its books on the control port."""
+
+from decimal import Decimal
+from typing import Any
+
+from tests.venues.binance.books import Account, Order
+from tests.venues.binance.server import Server
+from tests.venues.binance.venue import STEP, Venue
+from tests.venues.control import Commands
+
+QUOTE = "USDT"
+MONEY = 1_000_000_000
+NEVER_LIMITED = 1_000_000
+LAG_SECONDS = 2.0
+STATUSES = {
+    "NEW": "open",
+    "PARTIALLY_FILLED": "partially_filled",
+    "FILLED": "filled",
+    "CANCELED": "canceled",
+    "EXPIRED": "expired",
+}
+
+
+class SpotCommands(Commands):
+    def __init__(self, port: int) -> None:
+        self._venue = Venue(weight_limit=NEVER_LIMITED)
+        super().__init__(lambda number: Server(self._venue, number), port)
+        self._venue.script = self._script
+
+    def open_account(self, key: str, secret: str) -> None:
+        self._venue.open_account(key, secret, **{QUOTE: MONEY})
+
+    def set_price(self, symbol: str, price: str) -> None:
+        if symbol not in self._venue.books.markets:
+            self._venue.add_market(symbol.removesuffix(QUOTE), QUOTE, price)
+        self._venue.set_price(symbol, price)
+
+    def lag(self, key: str, lags: bool) -> None:
+        self._venue.books.accounts[key].order_lag = LAG_SECONDS if lags else 0
+
+    def books(self, key: str) -> dict[str, Any]:
+        with self._venue.lock:
+            account = self._venue.books.accounts[key]
+            markets = self._venue.books.markets.values()
+            return {
+                "orders": [_order(each) for each in account.orders],
+                "fills": [
+                    {"id": f"{trade.symbol}:{trade.id}", "quantity": str(trade.quantity)}
+                    for each in account.orders
+                    for trade in each.trades
+                ],
+                "positions": {each.symbol: str(_held(account, each.base)) for each in markets},
+                "steps": {each.symbol: STEP for each in markets},
+            }
+
+    def heard_of(self, key: str, client_order_id: str) -> list[str]:
+        with self._venue.lock:
+            return [
+                f"{each.operation} taken {each.taken} {each.params}"
+                for each in self._venue.notes
+                if each.key == key and client_order_id in each.params.values()
+            ]
+
+
+def _held(account: Account, asset: str) -> Decimal:
+    found = account.balance(asset)
+    return found.free + found.locked
+
+
+def _order(order: Order) -> dict[str, Any]:
+    """Nothing can be short here, so what sells reduces."""
+    return {
+        "id": f"{order.symbol}:{order.id}",
+        "client_order_id": order.client_id,
+        "symbol": order.symbol,
+        "side": order.side.lower(),
+        "type": "stop" if order.type.startswith("STOP_LOSS") else order.type.lower(),
+        "quantity": str(order.quantity),
+        "filled": str(order.filled),
+        "status": STATUSES.get(order.status, order.status.lower()),
+        "reduce_only": not order.buys,
+    }

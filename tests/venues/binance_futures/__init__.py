@@ -1,0 +1,1 @@
+"""A local Binance USD-M futures: the project's own, for tests."""

@@ -1,0 +1,102 @@
+"""The account doctor at Binance futures: a sentence for each thing that can be wrong."""
+
+from datetime import timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from brokers.doctor import look_at
+from brokers.models import BrokerAccount
+from brokers.types import Line
+from tests.venues.binance_futures.books import Account, Position
+from tests.venues.binance_futures.fixtures import FuturesVenue, make_account
+
+
+@pytest.fixture
+def account(alice: Any, there: Account) -> BrokerAccount:
+    return make_account(alice)
+
+
+def found(account: BrokerAccount) -> dict[str, Line]:
+    return {line.name: line for line in look_at(account).lines}
+
+
+def test_a_good_key_passes_every_line(account: BrokerAccount, there: Account) -> None:
+    look = look_at(account)
+    assert look.complete
+    assert look.hindrances == []
+    assert look.venue_account_id == there.alias
+    lines = found(account)
+    expected = {"key", "trading", "withdrawals", "address", "clock", "position_mode", "margin"}
+    assert expected | {"stops"} <= set(lines)
+    assert all(line.ok for line in lines.values()), lines
+
+
+def test_a_key_that_may_withdraw_is_not_traded_with(account: BrokerAccount, there: Account) -> None:
+    there.can_withdraw = True
+    line = found(account)["withdrawals"]
+    assert (line.ok, line.hard, bool(line.what_to_do)) == (False, True, True)
+
+
+def test_a_key_that_may_not_trade_futures_is_told(account: BrokerAccount, there: Account) -> None:
+    there.can_trade = False
+    line = found(account)["trading"]
+    assert (line.ok, line.hard) == (False, True)
+    assert "Enable Futures" in line.what_to_do
+
+
+@pytest.mark.parametrize(("hedged", "option"), [(True, "one_way"), (False, "hedge")])
+def test_another_position_mode_than_the_options_keeps_entries_away(
+    alice: Any, there: Account, hedged: bool, option: str
+) -> None:
+    there.hedged = hedged
+    line = found(make_account(alice, position_mode=option))["position_mode"]
+    assert (line.ok, line.hard) == (False, True)
+    assert "hedge" in line.text
+    assert "position_mode" in line.what_to_do
+
+
+@pytest.mark.parametrize(("mode", "hard"), [("isolated", True), ("cross", False)])
+def test_multi_assets_mode_is_told(alice: Any, there: Account, mode: str, hard: bool) -> None:
+    there.multi_assets = True
+    line = found(make_account(alice, margin_mode=mode))["margin"]
+    assert (line.ok, line.hard) == (False, hard)
+    assert "multi-assets" in line.text
+
+
+def test_both_sides_of_a_symbol_are_told(alice: Any, there: Account) -> None:
+    there.hedged = True
+    there.positions["BTCUSDT", "LONG"] = Position(D(2), D(100))
+    there.positions["BTCUSDT", "SHORT"] = Position(D(-1), D(100))
+    line = found(make_account(alice, position_mode="hedge"))["both_sides"]
+    assert (line.ok, line.hard) == (False, False)
+    assert "BTCUSDT" in line.text
+
+
+@pytest.mark.parametrize("seconds", [-5, 5])
+def test_a_clock_that_is_five_seconds_off_is_told_and_still_trades(
+    account: BrokerAccount, futures_venue: FuturesVenue, seconds: int
+) -> None:
+    futures_venue.venue.skew = timedelta(seconds=seconds)
+    line = found(account)["clock"]
+    assert (line.ok, line.hard) == (False, False)
+    assert "5.0 s" in line.text
+
+
+def test_a_wrong_key_is_told(alice: Any, there: Account) -> None:
+    for account in (make_account(alice, "unknown"), make_account(alice, secret="wrong")):
+        look = look_at(account)
+        assert look.complete
+        (line,) = look.hindrances
+        assert line.code == "BAD_CREDENTIALS"
+
+
+@pytest.mark.parametrize("operation", ["permissions", "config", "balance", "account"])
+def test_a_venue_that_does_not_answer_proves_nothing(
+    account: BrokerAccount, futures_venue: FuturesVenue, operation: str
+) -> None:
+    futures_venue.venue.fault(operation, "refuse_500")
+    look = look_at(account)
+    assert not look.complete
+    assert look.hindrances == []

@@ -1,0 +1,148 @@
+"""Leverage, margin and position mode: no entry leaves before they are known."""
+
+from typing import Any
+
+import pytest
+
+from brokers.errors import NotSent, OrderRejected, RateLimited, Unsupported
+from tests.venues.binance_futures.books import Account
+from tests.venues.binance_futures.fixtures import KEY, Desk, FuturesVenue, make_account
+
+
+def test_leverage_and_margin_are_set_once_before_the_first_entry_of_a_symbol(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    desk = Desk(futures_venue, make_account(alice, leverage="5", margin_mode="isolated"))
+    desk.place("buy", "1")
+    setting = there.setting("BTCUSDT")
+    assert (setting.leverage, setting.margin) == (5, "ISOLATED")
+    asked = [each.operation for each in desk.venue.notes]
+    assert asked.index("margin") < asked.index("leverage") < asked.index("submit")
+    desk.place("buy", "1")
+    assert [len(desk.venue.asked(x)) for x in ("setting", "leverage", "margin")] == [1, 1, 1]
+    desk.place("buy", "1", symbol="ETHUSDT")
+    assert there.setting("ETHUSDT").leverage == 5
+
+
+def test_trap_8_what_is_as_it_should_be_is_not_changed_and_no_failure(
+    desk: Desk, there: Account
+) -> None:
+    there.setting("BTCUSDT").leverage, there.setting("BTCUSDT").margin = 1, "ISOLATED"
+    desk.place("buy", "1")
+    assert desk.venue.asked("margin") == desk.venue.asked("leverage") == []
+    # Somebody else was faster: -4046.
+    desk.venue.fault(
+        "margin", "reject", key=KEY, code="-4046", text="No need to change margin type."
+    )
+    assert desk.place("buy", "1", symbol="ETHUSDT").filled_quantity == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "code", "error"),
+    [
+        ("leverage", "reject", "-4028", OrderRejected),
+        ("leverage", "reject", "-4161", OrderRejected),
+        ("margin", "reject", "-4047", OrderRejected),
+        ("leverage", "refuse_500", "", NotSent),
+        ("leverage", "accept_then_close", "", NotSent),
+        ("margin", "truncated_json", "", NotSent),
+        ("setting", "refuse_500", "", NotSent),
+        ("config", "refuse_500", "", NotSent),
+        ("setting", "refuse_429", "", RateLimited),
+    ],
+)
+def test_no_entry_leaves_at_an_unknown_leverage(
+    desk: Desk, operation: str, kind: str, code: str, error: type[Exception]
+) -> None:
+    more: dict[str, Any] = {"code": code, "text": "No."} if code else {}
+    desk.venue.fault(operation, kind, key=KEY, **more)
+    asked = desk.ask("buy", "1")
+    with pytest.raises(error) as refused:
+        desk.broker.submit(asked)
+    assert desk.venue.posts(asked.client_order_id) == 0
+    if code:
+        assert "nothing was sent" in str(refused.value)
+        assert "BTCUSDT" in str(refused.value)
+    if error is not RateLimited:
+        assert desk.broker.submit(asked).filled_quantity == 1
+
+
+@pytest.mark.parametrize("operation", ["config", "setting", "leverage", "margin"])
+def test_an_exit_needs_none_of_it(desk: Desk, operation: str) -> None:
+    desk.place("buy", "1")
+    desk.reopen()
+    desk.venue.fault(operation, "refuse_500", key=KEY, times=5)
+    assert desk.place("sell", "1", reduce_only=True).filled_quantity == 1
+
+
+@pytest.mark.parametrize(("there_hedged", "option"), [(True, "one_way"), (False, "hedge")])
+def test_entries_wait_until_the_position_mode_is_agreed_on_and_exits_pass(
+    alice: Any, futures_venue: FuturesVenue, there: Account, there_hedged: bool, option: str
+) -> None:
+    right = "hedge" if there_hedged else "one_way"
+    there.hedged = there_hedged
+    account = make_account(alice, position_mode=right)
+    Desk(futures_venue, account).place("buy", "1")
+    account.options = {"position_mode": option}
+    desk = Desk(futures_venue, account)
+    with pytest.raises(Unsupported, match="position_mode"):
+        desk.place("buy", "1")
+    assert desk.place("sell", "1", reduce_only=True).filled_quantity == 1
+
+
+def test_a_mode_that_was_changed_there_meanwhile_is_read_again(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    """-4061 is certain: nothing happened, and the next attempt fits."""
+    account = make_account(alice)
+    desk = Desk(futures_venue, account)
+    desk.place("buy", "1")
+    desk.place("sell", "1", reduce_only=True)
+    there.hedged = True
+    with pytest.raises(NotSent):
+        desk.place("buy", "1")
+    account.options = {"position_mode": "hedge"}
+    assert Desk(futures_venue, account).place("buy", "1").filled_quantity == 1
+
+
+def test_options_that_are_changed_hold_for_the_next_entry(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    account = make_account(alice, leverage="2")
+    Desk(futures_venue, account).place("buy", "1")
+    account.options = {"leverage": "3"}
+    Desk(futures_venue, account).place("buy", "1")
+    assert there.setting("BTCUSDT").leverage == 3
+
+
+def test_buying_power_is_what_can_be_opened_at_the_leverage(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    desk = Desk(futures_venue, make_account(alice, leverage="3"))
+    assert desk.broker.account().buying_power == 90_000
+    desk.place("buy", "800")
+    with pytest.raises(OrderRejected, match="Margin is insufficient"):
+        desk.place("buy", "200")
+
+
+def test_stops_of_the_whole_position_where_the_option_says_so(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    desk = Desk(futures_venue, make_account(alice, stops="close_position"))
+    desk.place("buy", "2")
+    desk.place("sell", "2", "stop", stop_price="95", reduce_only=True, id="whole")
+    assert desk.sent("whole")["closePosition"] == "true"
+    desk.place("sell", "1", "stop", stop_price="94", reduce_only=True, id="part")
+    assert desk.sent("part")["quantity"] == "1"
+    desk.venue.set_price("BTCUSDT", "94")
+    report = desk.broker.order("whole")
+    assert report is not None
+    assert report.filled_quantity == 2
+    assert desk.broker.positions() == []
+
+
+def test_the_account_is_named_by_the_venue_and_asked_for_its_name_once(
+    desk: Desk, there: Account
+) -> None:
+    assert {desk.broker.account().venue_account_id for _ in range(3)} == {there.alias}
+    assert len(desk.venue.asked("balance")) == 1
