@@ -187,6 +187,8 @@ class OrderReport:
     time_in_force: TimeInForce | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    found_flat: bool = False
+    """It was to reduce, and ended since nothing was left to reduce."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from itertools import groupby
 import structlog
 
 from brokers.base import Broker
+from brokers.budget import at
+from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.registry import connect
@@ -50,9 +52,10 @@ class Marker:
     def _publish_account(self, account: BrokerAccount, positions: list[Position]) -> int:
         try:
             broker = connect(account, now=self.clock)
-            moved = sum(self._publish_position(broker, each) for each in positions)
-            if moved:
-                self._publish_equity(broker, account)
+            with at(Priority.LAST):
+                moved = sum(self._publish_position(broker, each) for each in positions)
+                if moved:
+                    self._publish_equity(broker, account)
         except BrokerError as error:
             log.warning("marks_failed", account=account.pk, code=error.code)
             return 0

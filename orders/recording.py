@@ -150,7 +150,7 @@ def apply_report(
             event = E.CANCEL  # a part was taken, so only the rest was refused
         data = {"venue_code": report.code, "text": report.text}
         reason: dict[str, Any] = {
-            "reason": "VENUE_REJECTED" if event is E.REJECT else "",
+            "reason": _reason_of(event, report),
             "reason_text": " ".join(filter(None, (report.code, report.text)))[:300],
         }
         record_event(order, event, key=event.value, now=now, data=data, **venue, **reason)
@@ -176,6 +176,12 @@ _ENDINGS = {
     ReportStatus.REJECTED: E.REJECT,
     ReportStatus.EXPIRED: E.EXPIRE,
 }
+
+
+def _reason_of(event: E, report: OrderReport) -> str:
+    if event is E.REJECT:
+        return "VENUE_REJECTED"
+    return ALREADY_FLAT if event is E.CANCEL and report.found_flat else ""
 
 
 def _is_all(order: Order, report: OrderReport) -> bool:

@@ -13,6 +13,8 @@ from functools import partial
 import structlog
 from django.db.models import Max
 
+from brokers.budget import at
+from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.models import AccountSnapshot, BrokerAccount
 from brokers.registry import connect
@@ -63,7 +65,8 @@ def take_snapshot(
 ) -> AccountSnapshot | None:
     """Asks the venue, outside of any transaction. None when it does not tell: the next one will."""
     try:
-        state = connect(account, now=clock).account()
+        with at(Priority.LAST):
+            state = connect(account, now=clock).account()
     except BrokerError as error:
         log.warning("snapshot_not_taken", account=account.pk, code=error.code)
         return None
@@ -88,8 +91,8 @@ def _after_fills(now: datetime) -> None:
     """Of the newest fills, those that no snapshot has seen yet make their accounts due."""
     newest = Fill.objects.order_by("-id").values_list("account_id", "at")[:RECENT_FILLS]
     filled: dict[str, datetime] = {}
-    for account_id, at in newest:
-        filled[account_id] = max(at, filled.get(account_id, at))
+    for account_id, filled_at in newest:
+        filled[account_id] = max(filled_at, filled.get(account_id, filled_at))
     rows = AccountSnapshot.objects.filter(account__in=[*filled]).order_by()
     seen = dict(rows.values_list("account_id").annotate(last=Max("at")))
     fresh = [

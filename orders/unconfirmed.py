@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from brokers.base import Broker
+from brokers.budget import at
+from brokers.budgeting import Priority
 from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
 from orders.children import is_taker
 from orders.gate import refusal_at_the_gate
@@ -151,11 +153,16 @@ def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
 def find_at_venue(broker: Broker, order: Order, *, thorough: bool) -> OrderReport | None:
     """What the venue says of the order, which it must have a name for. `thorough`: not only by its
     id, for an id may be free again once its order has ended, and look-ups may lag behind lists."""
-    name_of = broker.capabilities().name_of
-    name = name_of(order.client_order_id, order.venue_order_id)
+    name = broker.capabilities().name_of(order.client_order_id, order.venue_order_id)
     report = broker.order(name)
     if report is not None or not thorough:
         return report
+    with at(Priority.FIRST):  # the lane waits for it, exits too
+        return _find_in_lists(broker, order, name)
+
+
+def _find_in_lists(broker: Broker, order: Order, name: str) -> OrderReport | None:
+    name_of = broker.capabilities().name_of
     since = (order.submitted_at or order.created_at) - LISTED_SINCE
     for each in (*broker.open_orders(), *broker.closed_orders(since)):
         if name_of(each.client_order_id, each.venue_order_id) == name:

@@ -245,6 +245,7 @@ class FuturesBroker:
             at=self.client.now(),
             code=error.venue_code,
             text="Nothing was left to close at Binance.",
+            found_flat=True,
         )
 
     def _earlier(self, client_order_id: str) -> OrderReport | None:

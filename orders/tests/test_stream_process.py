@@ -8,8 +8,9 @@ import pytest
 
 from brokers.streams.states import StreamState
 from orders import stream_process
-from orders.models import Position
+from orders.models import Fill, Position
 from orders.stream_process import Poller
+from orders.streaming import missed_fills
 from tradehub.testing.hub import Hub, make_hub
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +109,33 @@ def test_a_stream_that_missed_a_fill_saves_no_polling_for_a_while(hub: Hub, aske
     polls._distrusted[hub.account.pk] = 0.0
     polls.round()
     assert len(asked.polled) == before + 3
+
+
+@pytest.mark.parametrize(
+    ("connected", "heard", "missed"),
+    [
+        (-60, None, True),
+        (-60, -30, True),
+        (-60, 0, False),  # told
+        (-60, -5, False),  # told, by another clock
+        (-5, None, False),  # had hardly begun
+        (None, None, False),
+    ],
+)
+def test_a_fill_is_missed_that_nothing_was_told_of(
+    hub: Hub, connected: float | None, heard: float | None, missed: bool
+) -> None:
+    """Seconds from the fill."""
+    hub.send(action="buy", quantity=1)
+    at = Fill.objects.get().at.timestamp()
+    hub.clock.wait(30)
+    state = StreamState(
+        connected_since=None if connected is None else at + connected,
+        last_event_at=None if heard is None else at + heard,
+    )
+    expected = [hub.account.pk] if missed else []
+    assert missed_fills({hub.account.pk: state}, now=hub.clock.now) == expected
+    assert missed_fills({"acc_other": state}, now=hub.clock.now) == []
 
 
 def test_a_position_that_lacks_its_protection_is_looked_at_each_time(

@@ -235,6 +235,7 @@ def test_trap_8_a_close_of_what_is_flat_is_no_failure(desk: Desk) -> None:
     desk.place("sell", "1", reduce_only=True)
     report = desk.place("sell", "1", reduce_only=True)
     assert (report.status, report.filled_quantity, report.code) == (R.CANCELED, 0, "-2022")
+    assert report.found_flat
     assert desk.broker.positions() == []
 
 

@@ -10,6 +10,7 @@ from brokers.registry import connect
 from orders import syncing
 from orders.models import Drift, Fill
 from orders.reconciling import reconcile_now, require_reconciliation
+from orders.recording import makes_way
 from tests.venues.binance_futures.books import Account, Algo, Order
 from tests.venues.binance_futures.fixtures import KEY, FuturesVenue, make_futures_hub
 from tradehub.testing.hub import Hub
@@ -211,6 +212,21 @@ def test_what_is_closed_by_hand_takes_the_protection_with_it(
     poll(hub)
     assert (working(futures_venue), hub.position("BTCUSDT").is_open) == ([], False)
     assert not Drift.objects.exists()
+
+
+def test_an_exit_of_what_was_closed_by_hand_had_nothing_to_do(
+    hub: Hub, futures_venue: FuturesVenue
+) -> None:
+    """So what waits for it, as the other leg of a reversal, may go out."""
+    send(hub, action="buy", quantity="2")
+    now = futures_venue.venue.now()
+    sale = Order(0, "web_1", "BTCUSDT", "SELL", "MARKET", "GTC", D(2), now, now, reduce_only=True)
+    futures_venue.venue.by_hand(KEY, sale)
+    send(hub, action="close")
+    (order,) = hub.orders(role="exit")
+    assert (order.status, order.reason) == ("canceled", "ALREADY_FLAT")
+    assert makes_way(order)
+    assert held(futures_venue) == 0
 
 
 @pytest.mark.parametrize(
