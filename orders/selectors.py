@@ -28,6 +28,7 @@ from orders.models import (
     Position,
     Reconciliation,
 )
+from orders.protection import NewChild, read_watched
 from tradehub.core.errors import NotFound
 from tradehub.core.money import EXACT, ZERO
 from tradehub.lib.clock import utc_now
@@ -101,6 +102,11 @@ class PositionView:
     mark_price: Decimal | None
     mark_at: datetime | None
     unrealized_pnl: Decimal | None
+
+    @property
+    def watched_targets(self) -> list[NewChild]:
+        """Those that don't rest at the venue: they are taken when a price meets them."""
+        return read_watched(self.position.quantity, self.position.protection)
 
 
 def positions_with_marks(user: User) -> list[PositionView]:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from brokers.models import BrokerAccount
 from orders.models import Drift, Fill, Order, OrderEvent, Position
+from orders.protection import NewChild
 from orders.selectors import AccountSummary, PositionView, ReconciliationView
 from tradehub.lib.api import (
     DecimalString,
@@ -150,6 +151,13 @@ class UndecidedSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
+class TargetSerializer(serializers.Serializer[NewChild]):
+    """A target that is watched here; one that rests at the venue is an order."""
+
+    price = DecimalString()
+    quantity = DecimalString()
+
+
 class PositionSerializer(serializers.Serializer[PositionView]):
     id = serializers.CharField(source="position.pk")
     account = serializers.CharField(source="position.account_id")
@@ -163,6 +171,7 @@ class PositionSerializer(serializers.Serializer[PositionView]):
     realized_pnl = DecimalString(source="position.realized_pnl")
     fees = DecimalString(source="position.fees")
     protected = serializers.BooleanField(source="position.protected", allow_null=True)
+    watched_targets = TargetSerializer(many=True)
     opened_at = serializers.DateTimeField(source="position.opened_at", allow_null=True)
 
     class Meta:

@@ -71,6 +71,7 @@ POSITION = {
     "mark_price",
     "mark_at",
     "unrealized_pnl",
+    "watched_targets",
     "realized_pnl",
     "protected",
     "opened_at",

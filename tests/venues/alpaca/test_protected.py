@@ -4,9 +4,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
+from django.test import Client
 
 from orders.models import Drift
 from orders.reconciling import reconcile_now
+from orders.selectors import with_marks
 from tests.venues.alpaca.fixtures import KEY, Alpaca, make_alpaca_hub
 from tests.venues.dying import die_at_every_step, poll
 from tradehub.testing.hub import Hub
@@ -50,6 +53,20 @@ def test_the_price_goes_to_the_target(hub: Hub, alpaca: Alpaca) -> None:
     assert body["position_intent"] == "sell_to_close"
     assert alpaca.venue.positions(KEY) == {}
     assert_flat(hub, alpaca)
+
+
+def test_its_owner_sees_what_is_watched(hub: Hub, alpaca: Alpaca, client: Client) -> None:
+    hub.send(**BUY, take_profit="120")
+    client.force_login(hub.owner)
+    (told,) = client.get("/api/v1/positions/").json()["results"]
+    assert told["watched_targets"] == [{"price": "120", "quantity": "10"}]
+    (view,) = with_marks([hub.position()])
+    page = render_to_string("dashboard/parts/positions.html", {"positions": [view]})
+    assert "10 at 120.00, watched" in page
+    alpaca.venue.set_price("AAPL", "121")
+    poll(hub)
+    assert_flat(hub, alpaca)
+    assert with_marks([hub.position()])[0].watched_targets == []
 
 
 def test_targets_of_a_coin_are_taken_one_by_one(hub: Hub, alpaca: Alpaca) -> None:
