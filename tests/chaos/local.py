@@ -56,9 +56,18 @@ ALPACA = Kind(
         first=Decimal(1000),
     ),
 )
+BINANCE_FUTURES = Kind(
+    "binance_futures",
+    "tests.venues.binance_futures",
+    ("BINANCE_FUTURES_REST_URL",),
+    Market(
+        {"AAAUSDT": 100, "BBBUSDT": 50, "CCCUSDT": 20, "DDDUSDT": 200, "EEEUSDT": 10},
+        step=Decimal("0.001"),
+    ),
+)
 
 
-KINDS = (BINANCE_SPOT, ALPACA)
+KINDS = (BINANCE_SPOT, BINANCE_FUTURES, ALPACA)
 
 
 class LocalRig:
@@ -159,6 +168,10 @@ class LocalRig:
 
 def binance_spot(home: Path, port: int | None) -> LocalRig:
     return LocalRig(BINANCE_SPOT, port)
+
+
+def binance_futures(home: Path, port: int | None) -> LocalRig:
+    return LocalRig(BINANCE_FUTURES, port)
 
 
 def alpaca(home: Path, port: int | None) -> LocalRig:

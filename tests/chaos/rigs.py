@@ -19,6 +19,7 @@ AWAY = (OSError, AssertionError)
 RIGS: Mapping[str, str] = {
     "scripted": "tests.chaos.scripted:ScriptedRig",
     "binance_spot": "tests.chaos.local:binance_spot",
+    "binance_futures": "tests.chaos.local:binance_futures",
     "alpaca": "tests.chaos.local:alpaca",
 }
 

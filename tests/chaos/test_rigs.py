@@ -14,6 +14,8 @@ from tests.venues.alpaca.control import AlpacaCommands
 from tests.venues.binance.books import WORKING as AT_SPOT
 from tests.venues.binance.control import STATUSES as OF_SPOT
 from tests.venues.binance.control import SpotCommands
+from tests.venues.binance_futures.books import WORKING as AT_FUTURES
+from tests.venues.binance_futures.control import FuturesCommands
 
 MARKETS = {"scripted": MARKET, **{each.kind: each.market for each in local.KINDS}}
 
@@ -51,12 +53,13 @@ def test_at_spot_a_sell_opens_nothing_so_no_strategy_flips() -> None:
 
 def test_the_statuses_of_the_books_are_ours() -> None:
     assert {OF_SPOT[each] for each in AT_SPOT} == {"open", "partially_filled"}
+    assert {OF_SPOT[each] for each in AT_FUTURES} == {"open", "partially_filled"}
     assert {OF_ALPACA.get(each, each) for each in AT_ALPACA} == {"open", "partially_filled"}
 
 
-@pytest.mark.parametrize("kind", [SpotCommands, AlpacaCommands])
+@pytest.mark.parametrize("kind", [SpotCommands, FuturesCommands, AlpacaCommands])
 def test_a_venue_that_went_down_comes_up_at_its_address_with_its_books(
-    kind: type[SpotCommands] | type[AlpacaCommands],
+    kind: type[SpotCommands] | type[FuturesCommands] | type[AlpacaCommands],
 ) -> None:
     commands = kind(0)
     commands.open_account("key1", "secret")
