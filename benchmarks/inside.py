@@ -1,6 +1,7 @@
 """A look into a hub's database, a process of its own with that hub's environment.
 
-`{"question": "seed" | "signals" | "settled" | "latencies" | "fills" | "venue_desks" | "resting",
+`{"question": "seed" | "signals" | "settled" | "latencies" | "fills" | "venue_desks" | "resting" |
+"reconciled",
 …}` in, JSON out.
 """
 
@@ -8,7 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import django
@@ -27,7 +28,7 @@ from accounts.models import User  # noqa: E402  # after the settings
 from brokers.credentials import seal_credentials  # noqa: E402  # after the settings
 from brokers.models import BrokerAccount, Examination  # noqa: E402  # after the settings
 from orders.lifecycle import OrderEventName  # noqa: E402  # after the settings
-from orders.models import Order, OrderEvent  # noqa: E402  # after the settings
+from orders.models import Order, OrderEvent, Reconciliation  # noqa: E402  # after the settings
 from signals.models import Signal, Strategy  # noqa: E402  # after the settings
 from signals.selectors import signal_json, signals_for  # noqa: E402  # after the settings
 from tradehub.core.words import OrderStatus, SignalStatus  # noqa: E402  # after the settings
@@ -104,6 +105,18 @@ def resting(spec: dict[str, Any]) -> Any:
     return found
 
 
+def reconciled(spec: dict[str, Any]) -> float:
+    """When the last of so many accounts was compared with its venue."""
+    since = datetime.fromtimestamp(spec["since"], UTC)
+    deadline = time.monotonic() + spec["wait"]
+    while time.monotonic() < deadline:
+        done = Reconciliation.objects.filter(reconciled_at__gt=since)
+        if done.count() >= spec["count"]:
+            return utc_now().timestamp()
+        time.sleep(PAUSE_SECONDS)
+    raise TimeoutError(f"{done.count()} of {spec['count']} accounts have been compared.")
+
+
 def _session(user: User) -> str:
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -176,6 +189,7 @@ QUESTIONS = {
     "fills": fills,
     "venue_desks": venue_desks,
     "resting": resting,
+    "reconciled": reconciled,
 }
 
 

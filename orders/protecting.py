@@ -40,7 +40,7 @@ from orders.protection import (
     target_orders,
 )
 from orders.sending import Desk, NotYet, send_order
-from orders.taking import take_targets
+from orders.taking import is_found, take_targets
 from risk.models import RiskProfile
 from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderRole, OrderStatus
@@ -85,7 +85,8 @@ def protect_position(desk: Desk, position_id: str) -> None:
 
 def guard_doubted(desk: Desk) -> None:
     """The lane waits for what became of a target that was sent. Its stop was cancelled for it and
-    does not wait: both can't fill, as the venue gives the balance to one of them."""
+    does not wait: unless the venue knows the target now, the stop goes back. Mostly both can't
+    fill, as the venue gives the balance to one of them."""
     doubted = Order.objects.filter(
         account_id=desk.claim.account_id,
         role=OrderRole.TAKE_PROFIT.value,
@@ -95,7 +96,8 @@ def guard_doubted(desk: Desk) -> None:
         if taker.link is None or not is_taker(taker) or _was_guarded_since(taker):
             continue
         try:
-            protect_position(desk, taker.link)
+            if not is_found(desk, taker):
+                protect_position(desk, taker.link)
         except NotYet as wait:
             log.warning("doubted_unguarded", order=taker.pk, reason=wait.reason)
 

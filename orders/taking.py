@@ -20,7 +20,7 @@ from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.models import Order, Position
 from orders.protection import Protection, closing_side
 from orders.recording import record_event
-from orders.sending import Desk, NotYet, send_order
+from orders.sending import Desk, NotYet, record_answer, send_order
 from orders.triggers import target_met
 from tradehub.core.words import OrderSide, OrderStatus
 from tradehub.lib.db import in_write_transaction
@@ -107,7 +107,23 @@ def _send(desk: Desk, taker: Order) -> Order:
     taker.refresh_from_db()
     if taker.status == OrderStatus.QUEUED:  # certain: it has not left
         _give_up(desk, taker, "It could not be sent, and the stop could not wait.")
+    elif is_found(desk, taker):
+        taker.refresh_from_db()
     return taker
+
+
+def is_found(desk: Desk, taker: Order) -> bool:
+    """One look at a target in doubt, before its stop goes back: where the account holds more than
+    the position, both could fill. What the venue says is recorded."""
+    name = desk.broker.capabilities().name_of(taker.client_order_id, taker.venue_order_id)
+    try:
+        report = desk.broker.order(name) if name else None
+    except BrokerError:
+        return False
+    if report is None:
+        return False
+    record_answer(desk, taker, report)
+    return True
 
 
 def _end_rest(desk: Desk, taker: Order) -> None:

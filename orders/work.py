@@ -17,6 +17,8 @@ import structlog
 from django.db import DatabaseError
 from django.db.models import Q
 
+from brokers.budget import at
+from brokers.budgeting import Priority
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.cancelling import cancel_at_venue, insist_on_cancel
@@ -106,7 +108,8 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
     (account,) = _ACCOUNT.all(pk=claim.account_id)
     desk = _desk(claim, account, clock)
     done = 0
-    trades = ensure_reconciled(claim, account, desk.broker, clock=clock)
+    with at(Priority.FIRST):  # exits may be waiting for it
+        trades = ensure_reconciled(claim, account, desk.broker, clock=clock)
     try:
         settle_unconfirmed(desk)
     except NotYet as wait:
@@ -232,9 +235,13 @@ def _send(desk: Desk, order: Order) -> None:
         return
     if order.after_id is not None and not makes_way(Order.objects.get(pk=order.after_id)):
         return  # its own SEND item comes when that order is filled
-    if order.role == OrderRole.EXIT and order.order_type == OrderType.MARKET:
-        cancel_children(desk, order)
-    send_order(desk, order.pk)
+    if order.role != OrderRole.EXIT:
+        send_order(desk, order.pk)
+        return
+    with at(Priority.FIRST):  # one turn for both, where a venue's limits leave few
+        if order.order_type == OrderType.MARKET:
+            cancel_children(desk, order)
+        send_order(desk, order.pk)
 
 
 def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:

@@ -7,7 +7,7 @@ written its event. Nobody's polling is switched off, as nobody's is in life.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.bench import Bench, Line, only_status
 from benchmarks.machine import pss_mb, spread
 from benchmarks.processes import Broken, Tool, run_tool
-from benchmarks.servers import Hub, home
+from benchmarks.servers import Home, Hub, home
 from benchmarks.wire import COUNTER
 from tests.venues.alpaca import server as alpaca_server
 from tests.venues.alpaca import sockets as alpaca_sockets
@@ -23,18 +23,23 @@ from tests.venues.alpaca import venue as alpaca_venue
 from tests.venues.binance import server as binance_server
 from tests.venues.binance import sockets as binance_sockets
 from tests.venues.binance import venue as binance_venue
+from tests.venues.binance_futures import server as futures_server
+from tests.venues.binance_futures import sockets as futures_sockets
+from tests.venues.binance_futures import venue as futures_venue
 from tests.venues.sockets import SocketDoor
 
 AIM = {"p99": 100}
 PATIENCE = 120.0
 FILLS_PER_SECOND = 10
+MONEY = 10_000_000
 LATE_SECONDS = 3.0
 """Frames that come later than that after the last fill are counted as missing."""
 
 
 def measure(bench: Bench) -> Iterator[Line]:
     fills, many = bench.pick((100, 200), (5, 5))
-    for venue, accounts in (("binance_spot", 1), ("alpaca", 1), ("alpaca", many)):
+    kinds = ("binance_spot", "binance_futures", "alpaca")
+    for venue, accounts in (*((kind, 1) for kind in kinds), ("alpaca", many)):
         yield _case(bench, venue, accounts, fills)
 
 
@@ -52,33 +57,54 @@ class There:
         self.venue.fill(self._key_of(client_order_id), client_order_id, 1)
 
     def _key_of(self, client_order_id: str) -> str:
-        spot = self.kind == "binance_spot"
-        for key, account in (self.venue.books if spot else self.venue).accounts.items():
-            orders = account.orders if spot else account.orders.values()
-            names = {each.client_id if spot else each.client_order_id for each in orders}
+        binance = self.kind != "alpaca"
+        for key, account in (self.venue.books if binance else self.venue).accounts.items():
+            orders = account.orders if binance else account.orders.values()
+            names = {each.client_id if binance else each.client_order_id for each in orders}
             if client_order_id in names:
                 return str(key)
         raise Broken(f"The venue has no order {client_order_id}.")
 
 
 def _open(stack: ExitStack, kind: str, accounts: int) -> There:
-    if kind == "binance_spot":
-        spot = binance_venue.Venue()
-        spot.add_market("BTC", "USDT", "100")
-        for each in range(accounts):
-            spot.open_account(f"key{each}", "secret", USDT=10_000_000)
-        rest = stack.enter_context(binance_server.serving(spot))
-        door: SocketDoor = _entered(stack, binance_sockets.telling(spot))
-        urls = {"BINANCE_SPOT_REST_URL": rest.url, "BINANCE_SPOT_WS_API_URL": door.url}
-        return There(kind, spot, door, urls, "BTCUSDT")
-    alpaca = alpaca_venue.Venue()
-    for each in range(accounts):
-        alpaca.open_account(f"key{each}", "secret", cash=10_000_000, fills_by_hand=True)
-    alpaca.set_price("AAPL", "100")
-    told = stack.enter_context(alpaca_server.serving(alpaca))
-    door = _entered(stack, alpaca_sockets.telling(alpaca))
-    urls = {"ALPACA_TRADING_URL": told.url, "ALPACA_DATA_URL": told.url}
-    return There(kind, alpaca, door, {**urls, "ALPACA_STREAM_URL": door.url}, "AAPL")
+    keys = [f"key{each}" for each in range(accounts)]
+    return _OPENED[kind](stack, keys)
+
+
+def _spot(stack: ExitStack, keys: Sequence[str]) -> There:
+    venue = binance_venue.Venue()
+    venue.add_market("BTC", "USDT", "100")
+    for key in keys:
+        venue.open_account(key, "secret", USDT=MONEY)
+    rest = stack.enter_context(binance_server.serving(venue))
+    door = _entered(stack, binance_sockets.telling(venue))
+    urls = {"BINANCE_SPOT_REST_URL": rest.url, "BINANCE_SPOT_WS_API_URL": door.url}
+    return There("binance_spot", venue, door, urls, "BTCUSDT")
+
+
+def _futures(stack: ExitStack, keys: Sequence[str]) -> There:
+    venue = futures_venue.Venue()
+    venue.add_market("BTC", "USDT", "100")
+    for key in keys:
+        venue.open_account(key, "secret", USDT=MONEY)
+    rest = stack.enter_context(futures_server.serving(venue))
+    door = _entered(stack, futures_sockets.telling(venue))
+    urls = {"BINANCE_FUTURES_REST_URL": rest.url, "BINANCE_FUTURES_STREAM_URL": door.url}
+    return There("binance_futures", venue, door, urls, "BTCUSDT")
+
+
+def _alpaca(stack: ExitStack, keys: Sequence[str]) -> There:
+    venue = alpaca_venue.Venue()
+    for key in keys:
+        venue.open_account(key, "secret", cash=MONEY, fills_by_hand=True)
+    venue.set_price("AAPL", "100")
+    rest = stack.enter_context(alpaca_server.serving(venue))
+    door = _entered(stack, alpaca_sockets.telling(venue))
+    urls = {"ALPACA_TRADING_URL": rest.url, "ALPACA_DATA_URL": rest.url}
+    return There("alpaca", venue, door, {**urls, "ALPACA_STREAM_URL": door.url}, "AAPL")
+
+
+_OPENED = {"binance_spot": _spot, "binance_futures": _futures, "alpaca": _alpaca}
 
 
 def _entered(stack: ExitStack, door: AbstractContextManager[SocketDoor]) -> SocketDoor:
@@ -89,17 +115,18 @@ def _case(bench: Bench, kind: str, accounts: int, fills: int) -> Line:
     with ExitStack() as stack:
         there = _open(stack, kind, accounts)
         fresh = stack.enter_context(home(bench.engine, **there.settings))
-        hub = stack.enter_context(fresh.hub())
-        person = _desks(hub, kind, 0, 1)
-        _until_connected(there, 1)
-        before = pss_mb(hub.pids()["stream"])
-        began = time.monotonic()
-        if accounts > 1:
-            person = _desks(hub, kind, 1, accounts - 1)
-        _until_connected(there, accounts)
-        seconds = time.monotonic() - began
-        found = _fills(hub, there, person, fills)
-        stream = pss_mb(hub.pids()["stream"])
+        with fresh.hub() as hub:
+            person = _desks(hub, kind, 0, 1)
+            _until_connected(there, 1)
+            before = pss_mb(hub.pids()["stream"])
+            began = time.monotonic()
+            if accounts > 1:
+                person = _desks(hub, kind, 1, accounts - 1)
+            _until_connected(there, accounts)
+            seconds = time.monotonic() - began
+            found = _fills(hub, there, person, fills)
+            stream = pss_mb(hub.pids()["stream"])
+        reconciled = _reconciled(fresh, accounts) if accounts > 1 else None
     return {
         "figure": "streams",
         "venue": kind,
@@ -107,9 +134,18 @@ def _case(bench: Bench, kind: str, accounts: int, fills: int) -> Line:
         "connected_seconds": round(seconds, 2),
         "stream_mb": round(stream, 1),
         "kb_per_account": _each(stream - before, accounts - 1),
+        "reconciled_seconds": reconciled,
         **found,
         "aim": AIM,
     }
+
+
+def _reconciled(fresh: Home, accounts: int) -> float:
+    """Seconds from the start of the hub until each account has been compared with its venue."""
+    began = time.time()
+    with fresh.hub() as hub:
+        last = hub.ask("reconciled", 180, since=began, count=accounts, wait=PATIENCE)
+    return round(float(last) - began, 2)
 
 
 def _each(megabytes: float, accounts: int) -> float | None:

@@ -173,13 +173,12 @@ class FuturesBroker:
         return self._history.report_of_answer(_object(raw))
 
     def order(self, client_order_id: str) -> OrderReport | None:
-        raw = self._history.find(client_order_id)
-        return None if raw is None else self._history.report(raw)
+        return self._look_up(client_order_id)
 
     def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
         """Several of a symbol are looked for in its lists first: two requests for all of them."""
         listed = self._listed(client_order_ids)
-        found = [listed.get(each) or self.order(each) for each in client_order_ids]
+        found = [listed.get(each) or self._look_up(each) for each in client_order_ids]
         return [each for each in found if each is not None]
 
     def open_orders(self) -> list[OrderReport]:
@@ -192,6 +191,11 @@ class FuturesBroker:
         return self._history.fills(since)
 
     # Within: after an order
+
+    def _look_up(self, client_order_id: str) -> OrderReport | None:
+        """As urgent as what asks: a poll of many must not take the turns of exits."""
+        raw = self._history.find(client_order_id)
+        return None if raw is None else self._history.report(raw)
 
     def _answered(self, raw: Any, request: OrderRequest) -> OrderReport:
         report = self._history.report_of_answer(self._history.remembered(_object(raw)))

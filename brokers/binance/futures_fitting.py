@@ -99,8 +99,12 @@ class Fitting:
             return self._options.hedged
 
     def _cut(self, request: OrderRequest, rules: Rules, hedged: bool) -> OrderRequest:
-        """Not more than is held, for more may be refused as a whole. Where the venue tells nothing
-        of it, or knows of nothing yet, the order goes as it is: it can only reduce."""
+        """What closes at the market: not more than is held, for more may be refused as a whole.
+        Where the venue tells nothing of it, or knows of nothing yet, it goes as it is, as what
+        rests does: it can only reduce, and a stop that covers less than it says is worse than a
+        refused one."""
+        if request.order_type is not OrderType.MARKET:
+            return request
         held = rules.floor(self._held(request, hedged), request.order_type)
         return replace(request, quantity=min(request.quantity, held)) if held else request
 

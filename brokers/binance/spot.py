@@ -34,7 +34,7 @@ from brokers.types import (
     VenuePosition,
 )
 from tradehub.core.money import EXACT, ZERO
-from tradehub.core.words import OrderSide, TimeInForce
+from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 SETTLE_SECONDS = 20
@@ -156,13 +156,12 @@ class SpotBroker:
         return self._answered(raw)
 
     def order(self, client_order_id: str) -> OrderReport | None:
-        raw = self._history.find(client_order_id)
-        return None if raw is None else self._report(raw)
+        return self._look_up(client_order_id)
 
     def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
         """Several of a symbol are looked for in its list first, which weighs little more."""
         listed = self._listed(client_order_ids)
-        found = [listed.get(each) or self.order(each) for each in client_order_ids]
+        found = [listed.get(each) or self._look_up(each) for each in client_order_ids]
         return [each for each in found if each is not None]
 
     def open_orders(self) -> list[OrderReport]:
@@ -175,6 +174,11 @@ class SpotBroker:
         return self._history.fills(since)
 
     # Within
+
+    def _look_up(self, client_order_id: str) -> OrderReport | None:
+        """As urgent as what asks: a poll of many must not take the turns of exits."""
+        raw = self._history.find(client_order_id)
+        return None if raw is None else self._report(raw)
 
     def _fitted(self, request: OrderRequest) -> tuple[OrderRequest, Rules]:
         """As the symbol's rules allow it. Raises Unsupported for what the venue would refuse, and
@@ -216,9 +220,10 @@ class SpotBroker:
             )
 
     def _quantity(self, request: OrderRequest, rules: Rules) -> Decimal:
-        """Rounded down; an exit is cut to what is free, as more would be refused."""
+        """Rounded down; an exit at the market is cut to what is free, as more would be refused.
+        What rests is not: a stop that covers less than it says is worse than a refused one."""
         quantity = request.quantity
-        if request.reduce_only:
+        if request.reduce_only and request.order_type is OrderType.MARKET:
             free = self._free(rules.base)
             if free is not None:
                 quantity = min(quantity, free)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orders.models import Drift
+from orders.models import Drift, Position
 from orders.reconciling import reconcile_now
 from tests.venues.binance.fixtures import KEY, SpotVenue, make_spot_hub
 from tests.venues.dying import die_at_every_step, poll
@@ -122,6 +122,23 @@ def test_the_price_falls_below_the_stop_before_it_can_rest(
     (out,) = hub.orders(role="exit")
     assert (out.status, out.source) == ("filled", "system")
     assert_flat(hub, spot_venue)
+
+
+def test_a_target_in_doubt_that_filled_gets_no_stop_beside_it(
+    hub: Hub, spot_venue: SpotVenue
+) -> None:
+    """The owner has coins besides: the stop would sell those."""
+    own = spot_venue.venue.books.accounts[KEY].balance("BTC")
+    own.free += 5
+    hub.send(**BUY, take_profit="110")
+    spot_venue.venue.set_price("BTCUSDT", "111")
+    spot_venue.venue.fault("submit", "accept_then_close", key=KEY)
+    for _ in range(8):
+        poll(hub)
+    assert working(spot_venue) == []
+    assert len(hub.orders(role="stop_loss")) == 1
+    assert (own.free, own.locked) == (5, 0)
+    assert not Position.objects.get(strategy=hub.strategy).is_open
 
 
 @pytest.mark.parametrize("kind", ["accept_then_close", "close_before"])

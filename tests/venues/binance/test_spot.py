@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from brokers.binance.seats import close_seats
+from brokers.budget import urgency
+from brokers.budgeting import Priority
 from brokers.errors import NotSent, OrderRejected, OutcomeUnknown, Unsupported
 from brokers.types import ClientIds, ReportStatus
 from tests.venues.binance.fixtures import KEY, Desk, SpotVenue, make_account, make_broker
@@ -293,3 +295,32 @@ def test_a_cancel_of_what_never_was_is_refused(desk: Desk) -> None:
     with pytest.raises(OrderRejected) as refused:
         desk.broker.cancel("never")
     assert refused.value.venue_code == "-2011"
+
+
+# ---- what is never made smaller, or more urgent ----
+
+
+def test_a_stop_that_the_free_balance_does_not_cover_is_refused_and_not_cut(desk: Desk) -> None:
+    """It would say that it guards what it does not."""
+    desk.place("buy", "2")
+    desk.place("sell", "0.5", "limit", limit_price="120")
+    with pytest.raises(OrderRejected):
+        desk.place("sell", "1.9", "stop", stop_price="95", reduce_only=True)
+    assert [each.type for each in desk.books.orders if each.working] == ["LIMIT"]
+    exit_ = desk.place("sell", "1.9", reduce_only=True)
+    assert (exit_.status, exit_.filled_quantity) == (R.FILLED, D("1.498"))
+
+
+def test_a_poll_takes_no_turns_of_exits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = desk.place("buy", "1", "limit", limit_price="90")
+    asked: list[Priority] = []
+    find = desk.broker._history.find
+
+    def found(name: str) -> Any:
+        asked.append(urgency(Priority.LAST))
+        return find(name)
+
+    monkeypatch.setattr(desk.broker._history, "find", found)
+    desk.broker.reports([report.client_order_id])
+    desk.broker.order(report.client_order_id)
+    assert asked == [Priority.NORMAL, Priority.FIRST]

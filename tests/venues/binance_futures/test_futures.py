@@ -227,6 +227,14 @@ def test_fees_in_bnb_are_told_and_valued_and_not_taken_from_the_position(desk: D
     assert desk.broker.positions()[0].quantity == 5
 
 
+def test_what_rests_is_as_large_as_it_says(desk: Desk) -> None:
+    """Even where the venue tells of less than is held: it can only reduce."""
+    desk.place("buy", "1")
+    target = desk.place("sell", "1.5", "limit", limit_price="110", reduce_only=True)
+    assert (target.status, target.quantity) == (R.OPEN, D("1.5"))
+    assert desk.place("sell", "1.5", reduce_only=True).filled_quantity == 1
+
+
 # ---- trap 8: refusals that are none ----
 
 
