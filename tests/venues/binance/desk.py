@@ -1,6 +1,6 @@
 """Binance spot in the contract suite: the real adapter and SDK, over sockets, at the fake."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -18,17 +18,27 @@ KIND = "binance_spot"
 CAN = frozenset({Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.NO_SHORTS, Can.FORGETS})
 
 
-class SpotDesk:
+class BinanceDesk:
+    """Of spot; that of futures has other orders and another adapter."""
+
     symbol = "BTCUSDT"
 
-    def __init__(self, there: SpotVenue, account: BrokerAccount) -> None:
+    def __init__(
+        self,
+        there: Any,
+        account: BrokerAccount,
+        connect: Callable[[BrokerAccount], Broker] = make_broker,
+        order: Callable[..., Any] = Order,
+    ) -> None:
         self._there = there
         self._account = account
+        self._connect = connect
+        self._order = order
         self.broker = self.reopen()
 
     def reopen(self) -> Broker:
         close_seats()
-        return make_broker(self._account)
+        return self._connect(self._account)
 
     def set_price(self, price: str) -> None:
         self._there.venue.set_price(self.symbol, price)
@@ -46,9 +56,11 @@ class SpotDesk:
     def by_hand_order(self, side: str, quantity: str, *, limit_price: str | None = None) -> None:
         now = self._there.venue.now()
         kind = "MARKET" if limit_price is None else "LIMIT"
-        order = Order(0, f"web_{len(self._there.venue.books.accounts[KEY].orders)}", self.symbol,
-                      side.upper(), kind, "GTC", Decimal(quantity), now, now,
-                      price=Decimal(limit_price or 0))  # fmt: skip
+        name = f"web_{len(self._there.venue.books.accounts[KEY].orders)}"
+        order = self._order(
+            0, name, self.symbol, side.upper(), kind, "GTC", Decimal(quantity), now, now,
+            price=Decimal(limit_price or 0),
+        )  # fmt: skip
         self._there.venue.by_hand(KEY, order)
 
     def fill(self, client_order_id: str, quantity: str) -> None:
@@ -59,7 +71,7 @@ class SpotDesk:
 
 
 @contextmanager
-def open_desk(request: pytest.FixtureRequest) -> Iterator[SpotDesk]:
+def open_desk(request: pytest.FixtureRequest) -> Iterator[BinanceDesk]:
     there: SpotVenue = request.getfixturevalue("spot_venue")
     there.open()
-    yield SpotDesk(there, make_account(request.getfixturevalue("alice")))
+    yield BinanceDesk(there, make_account(request.getfixturevalue("alice")))

@@ -3,16 +3,12 @@ fake."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from brokers.base import Broker
-from brokers.binance.seats import close_seats
-from brokers.models import BrokerAccount
+from tests.venues.binance.desk import BinanceDesk
 from tests.venues.binance_futures.books import Order
-from tests.venues.binance_futures.fixtures import KEY, FuturesVenue, make_account, make_broker
+from tests.venues.binance_futures.fixtures import FuturesVenue, make_account, make_broker
 from tests.venues.contract.desk import Can
 
 KIND = "binance_futures"
@@ -22,48 +18,8 @@ CAN = frozenset({
 })  # fmt: skip
 
 
-class FuturesDesk:
-    symbol = "BTCUSDT"
-
-    def __init__(self, there: FuturesVenue, account: BrokerAccount) -> None:
-        self._there = there
-        self._account = account
-        self.broker = self.reopen()
-
-    def reopen(self) -> Broker:
-        close_seats()
-        return make_broker(self._account)
-
-    def set_price(self, price: str) -> None:
-        self._there.venue.set_price(self.symbol, price)
-
-    def fault(self, operation: str, kind: str, *, times: int = 1, **more: Any) -> None:
-        if kind == "refuse_connection":
-            self.broker.account()  # what is needed for an order is known, and a connection kept
-            self._there.server.close_door()
-            return
-        self._there.venue.fault(operation, kind, key=KEY, times=times, **more)
-
-    def posts(self, client_order_id: str) -> int:
-        return self._there.venue.posts(client_order_id)
-
-    def by_hand_order(self, side: str, quantity: str, *, limit_price: str | None = None) -> None:
-        now = self._there.venue.now()
-        kind = "MARKET" if limit_price is None else "LIMIT"
-        name = f"web_{len(self._there.venue.books.accounts[KEY].orders)}"
-        order = Order(0, name, self.symbol, side.upper(), kind, "GTC", Decimal(quantity), now, now,
-                      price=Decimal(limit_price or 0))  # fmt: skip
-        self._there.venue.by_hand(KEY, order)
-
-    def fill(self, client_order_id: str, quantity: str) -> None:
-        self._there.venue.fill(KEY, client_order_id, quantity)
-
-    def lag(self, seconds: float) -> None:
-        self._there.venue.books.accounts[KEY].order_lag = seconds
-
-
 @contextmanager
-def open_desk(request: pytest.FixtureRequest) -> Iterator[FuturesDesk]:
+def open_desk(request: pytest.FixtureRequest) -> Iterator[BinanceDesk]:
     there: FuturesVenue = request.getfixturevalue("futures_venue")
     there.open()
-    yield FuturesDesk(there, make_account(request.getfixturevalue("alice")))
+    yield BinanceDesk(there, make_account(request.getfixturevalue("alice")), make_broker, Order)
