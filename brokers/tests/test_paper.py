@@ -1,4 +1,4 @@
-"""The paper adapter: the contract of all venues, and what is its own (rows, threads, prices)."""
+"""The paper adapter beside the contract suite: rows, threads, prices."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -15,7 +15,6 @@ from brokers.paper.models import PaperFill, PaperLedger, PaperOrder, PaperPrice
 from brokers.registry import connect
 from brokers.services import create_account
 from brokers.tests.builders import NOW, request
-from brokers.tests.contract import BrokerContract, Subject
 from brokers.types import ReportStatus
 
 
@@ -52,20 +51,6 @@ def open_broker(owner: Any, clock: Clock, price: str | None = "100", **options: 
 
 def move(broker: PaperBroker, clock: Clock, price: str) -> None:
     broker.observe("AAPL", D(price), clock.step())
-
-
-class TestPaper(BrokerContract):
-    @pytest.fixture
-    def subject(self, alice: Any, clock: Clock) -> Subject:
-        broker = open_broker(alice, clock)
-        return Subject(broker, "AAPL", lambda price: move(broker, clock, price))
-
-
-class TestCostlyPaper(BrokerContract):
-    @pytest.fixture
-    def subject(self, alice: Any, clock: Clock) -> Subject:
-        broker = open_broker(alice, clock, fee_percent="0.1", leverage="2", fractional=True)
-        return Subject(broker, "AAPL", lambda price: move(broker, clock, price))
 
 
 def test_a_refused_id_stays_refused(alice: Any, clock: Clock) -> None:

@@ -50,6 +50,14 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    def close_door(self) -> None:
+        """Nobody listens any more. Also twice."""
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        self.shutdown()
+        self.server_close()
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -249,13 +257,9 @@ def serving(state: Path, port: int = 0) -> Iterator[Server]:
     """A venue in a thread of this process."""
     venue = Venue(state)
     server = Server(venue, port)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server
     finally:
-        server.stopping.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.close_door()
         venue.close()

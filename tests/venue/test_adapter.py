@@ -1,28 +1,15 @@
-"""ScriptedBroker against the contract of all venues, and the id policies, lags and disorder."""
+"""ScriptedBroker beside the contract suite: id policies, lags and disorder."""
 
 from datetime import timedelta
 
 import pytest
 
-from brokers.base import Broker
 from brokers.errors import OrderRejected, OutcomeUnknown, Unsupported
 from brokers.tests.builders import request
-from brokers.tests.contract import BrokerContract, Subject
 from brokers.types import ClientIds, ReportStatus
 from tests.venue.faults import FaultKind as F
 from tests.venue.fixtures import KEY, ScriptedVenue
 from tradehub.lib.clock import utc_now
-
-
-class TestScripted(BrokerContract):
-    @pytest.fixture
-    def subject(self, scripted_venue: ScriptedVenue) -> Subject:
-        scripted_venue.open()
-        scripted_venue.control.set_quote("AAPL", "100")
-        broker: Broker = scripted_venue.broker()
-        return Subject(
-            broker, "AAPL", lambda price: scripted_venue.control.set_quote("AAPL", price)
-        )
 
 
 @pytest.fixture

@@ -12,7 +12,16 @@ from tests.venues.contract.desk import Can
 
 KIND = "alpaca"
 CAN = frozenset(
-    {Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.TRAILS, Can.NO_SHORTS, Can.FORGETS}
+    {
+        Can.FAULTS,
+        Can.BY_HAND,
+        Can.PARTIAL,
+        Can.LAG,
+        Can.TRAILS,
+        Can.NO_SHORTS,
+        Can.FORGETS,
+        Can.LISTS,
+    }
 )
 
 

@@ -15,7 +15,9 @@ from tests.venues.binance.fixtures import KEY, SpotVenue, make_account, make_bro
 from tests.venues.contract.desk import Can
 
 KIND = "binance_spot"
-CAN = frozenset({Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.NO_SHORTS, Can.FORGETS})
+CAN = frozenset(
+    {Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.NO_SHORTS, Can.FORGETS, Can.LISTS}
+)
 
 
 class BinanceDesk:

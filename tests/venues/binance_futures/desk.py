@@ -14,7 +14,7 @@ from tests.venues.contract.desk import Can
 KIND = "binance_futures"
 CAN = frozenset({
     Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.REDUCE_ONLY, Can.SHORTS, Can.TRAILS,
-    Can.FORGETS,
+    Can.FORGETS, Can.LISTS,
 })  # fmt: skip
 
 

@@ -218,9 +218,8 @@ def an_unknown_symbol_is_none_and_a_quote_has_a_time(desk: VenueDesk) -> None:
     assert instrument.quantity_step > 0
 
 
-@case(Can.FAULTS)
+@case(Can.LISTS)
 def a_symbol_that_is_not_listed_spoils_no_question(desk: VenueDesk) -> None:
-    """Paper trades whatever is a symbol; a real venue has a list."""
     assert desk.broker.instrument("NOSUCHPAIR") is None
     assert desk.broker.quote("NOSUCHPAIR") is None
     assert list(desk.broker.quotes([desk.symbol, "NOSUCHPAIR"])) == [desk.symbol]

@@ -10,6 +10,7 @@ from tests.venues.contract.desk import Kind, VenueDesk
 
 MODULES = {
     "paper": "tests.venues.contract.paper",
+    "scripted": "tests.venue.desk",
     "binance_spot": "tests.venues.binance.desk",
     "binance_futures": "tests.venues.binance_futures.desk",
     "alpaca": "tests.venues.alpaca.desk",

@@ -45,6 +45,8 @@ class Can(StrEnum):
     LINKS = "links"
     TRAILS = "trails"
     NO_SHORTS = "no_shorts"
+    LISTS = "lists"
+    """It has a list of its symbols, and knows no others."""
     FORGETS = "forgets"
     """`reopen` gives a broker that remembers nothing."""
 
