@@ -93,7 +93,8 @@ def _streams(line: Line) -> Iterator[Row]:
         f"all connected {line['connected_seconds']:.1f} s after the start; "
         f"{line['kb_per_account']:.0f} kB an account (stream process {line['stream_mb']:.0f} MB); "
         f"event to page p50 {found['p50']}, p99 {found['p99']} ms; missing {line['missing']}; "
-        f"all compared {line['reconciled_seconds']:.1f} s after a restart",
+        f"all compared {line['reconciled_seconds']:.1f} s after the start of a restart "
+        f"(ready after {line['restarted_seconds']:.1f} s)",
         "",
     )
 

@@ -19,6 +19,7 @@ from brokers.models import (
     PaperLedger,
     PaperOrder,
     PaperPrice,
+    SymbolSetting,
     TradedSymbol,
 )
 from tradehub.core.words import Environment
@@ -110,4 +111,10 @@ class TradedSymbolAdmin(OfAccount):
 class ConditionalOrderAdmin(OfAccount):
     list_display = ("id", "account", "symbol", "client_order_id", "has_ended", "noted_at")
     list_filter = ("has_ended",)
+    ordering = ("-id",)
+
+
+@admin.register(SymbolSetting)
+class SymbolSettingAdmin(OfAccount):
+    list_display = ("id", "account", "symbol", "leverage", "margin_mode", "known_at")
     ordering = ("-id",)

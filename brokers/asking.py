@@ -30,9 +30,11 @@ from brokers.errors import (
     Unsupported,
 )
 from brokers.models import BrokerAccount
+from brokers.prices.places import VENUE_SOURCES
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     FillReport,
     Instrument,
     OrderReport,
@@ -40,6 +42,7 @@ from brokers.types import (
     Quote,
     VenuePosition,
 )
+from tradehub.core.words import BrokerKind
 from tradehub.lib.heartbeat import redis_client
 
 TASK = "brokers.tasks.ask_venue"
@@ -52,6 +55,7 @@ QUESTIONS = frozenset(
     {
         "account",
         "capabilities",
+        "cash_entries",
         "closed_orders",
         "fills",
         "instrument",
@@ -89,6 +93,14 @@ def serve_pages() -> None:
 
 def serves_pages() -> bool:
     return _pages
+
+
+def goes_to_a_worker(account: BrokerAccount) -> bool:
+    """Questions about it are asked there: a venue is asked for them, if only for its prices."""
+    if not _pages:
+        return False
+    paper = account.kind == BrokerKind.PAPER
+    return not paper or account.options.get("price_source") in VENUE_SOURCES
 
 
 class Mailbox(Protocol):
@@ -167,6 +179,9 @@ class AskingBroker:
 
     def positions(self) -> list[VenuePosition]:
         return cast("list[VenuePosition]", self._ask("positions"))
+
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        return cast(CashPage, self._ask("cash_entries", since, until))
 
     def _ask(self, question: str, *given: Any) -> Any:
         if _quiet_until.get(self._account_id, 0.0) > time.monotonic():

@@ -17,11 +17,13 @@ from typing import Protocol
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     FillReport,
     Instrument,
     OrderReport,
     OrderRequest,
     Quote,
+    Replacement,
     VenuePosition,
 )
 
@@ -61,3 +63,29 @@ class Broker(Protocol):
     def fills(self, since: datetime) -> list[FillReport]: ...
 
     def positions(self) -> list[VenuePosition]: ...
+
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        """What the venue booked on the account, by its own records. As much as it tells at once:
+        `CashPage.until` is later than `since`, and where to go on. May tell of earlier ones too.
+        Nothing where the venue keeps no such records (`brokers.kinds`)."""
+
+
+class ReplacingBroker(Broker, Protocol):
+    """A venue whose capabilities have `replaces`."""
+
+    def replace(self, client_order_id: str, request: OrderRequest) -> Replacement:
+        """Cancel an order of which nothing has filled and place `request` in its place, in one
+        attempt. Raises NotReplaced where a part had filled; any other certain error means that the
+        new one was refused and the old one works on."""
+
+
+class PairBroker(Broker, Protocol):
+    """A venue whose capabilities have `pairs`."""
+
+    def submit_pair(
+        self, stop: OrderRequest, target: OrderRequest
+    ) -> tuple[OrderReport, OrderReport]:
+        """Both or neither, in one attempt, as `submit`: an error is one of both. They are of one
+        quantity, and a sale by one is never made by the other. The stop's client order id is that
+        of `brokers.pairs`, and each is known by its own to `order`, `reports` and `cancel`, which
+        cancels both."""

@@ -52,6 +52,7 @@ PRIORITIES: Mapping[str, Priority] = {
     "closed_orders": Priority.LAST,
     "fills": Priority.LAST,
     "positions": Priority.LAST,
+    "cash_entries": Priority.LAST,
 }
 """Of the methods of `Broker`; `submit` is as urgent as its request."""
 

@@ -5,7 +5,7 @@ that is not ok says what to do; one that is ok may still say what to know. The v
 come from the module `doctor` beside its adapter (`brokers.registry.venue_lines`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -125,14 +125,31 @@ def _holdings(broker: Broker) -> Line:
 def _symbols(broker: Broker, symbols: Iterable[str]) -> list[Line]:
     """Those that its strategies name."""
     asked = sorted(symbols)[:MOST_SYMBOLS]
-    if not asked:
-        return []
-    unknown = [symbol for symbol in asked if broker.instrument(symbol) is None]
-    if not unknown:
-        return [Line("symbols", True, f"The venue trades {', '.join(asked)}.")]
-    text = f"The venue does not trade {', '.join(unknown)}, which a strategy names."
-    fix = "Correct the strategy's symbols, or map them to the venue's in its symbol_map."
-    return [Line("symbols", False, text, fix, code="SYMBOL_UNKNOWN")]
+    found = {symbol: broker.instrument(symbol) for symbol in asked}
+    unknown = [symbol for symbol, each in found.items() if each is None]
+    locked = {each.symbol: each.locked_as for each in found.values() if each and not each.tradable}
+    lines = []
+    if unknown:
+        text = f"The venue does not trade {', '.join(unknown)}, which a strategy names."
+        fix = "Correct the strategy's symbols, or map them to the venue's in its symbol_map."
+        lines.append(Line("symbols", False, text, fix, code="SYMBOL_UNKNOWN"))
+    if locked:
+        lines.append(_locked(locked))
+    trades = [symbol for symbol in asked if symbol not in locked]
+    if trades and not unknown:
+        lines.append(Line("symbols", True, f"The venue trades {', '.join(trades)}."))
+    return lines
+
+
+def _locked(symbols: Mapping[str, str]) -> Line:
+    """The venue knows them and takes no orders of them."""
+    named = [f"{symbol} ({word})" if word else symbol for symbol, word in symbols.items()]
+    text = f"The venue takes no orders now of {', '.join(named)}, which a strategy names."
+    fix = (
+        "Entries of it are denied, and the venue may refuse exits too, until it trades again. Ask "
+        "the venue why; if it stays so, take the symbol from the strategy."
+    )
+    return Line("locked_symbols", False, text, fix, code="MARKET_CLOSED")
 
 
 def _unopened() -> Line:

@@ -3,6 +3,7 @@
     BrokerError          code (ours, in the registry), venue_code and text (the venue's own)
       NotSent            certain: the request never reached the venue; sending again is safe
       OrderRejected      certain: the venue refused this order
+        NotReplaced      certain: nothing was done; the order to be replaced is not as it was
       BadCredentials     certain: refused before the order was looked at; the key is wrong
       Unsupported        certain: we did not send, since the venue can't do it
       RateLimited        certain: refused for its rate; `retry_after` seconds
@@ -28,6 +29,10 @@ class NotSent(BrokerError):
 
 class OrderRejected(BrokerError):
     code = "VENUE_REJECTED"
+
+
+class NotReplaced(OrderRejected):
+    """It has filled in part, or ended: what is left must be counted anew."""
 
 
 class BadCredentials(BrokerError):

@@ -19,7 +19,7 @@ from celery import current_app
 from django.db import IntegrityError, transaction
 
 from accounts import audit
-from brokers.asking import serves_pages
+from brokers.asking import goes_to_a_worker
 from brokers.doctor import Look, look_at, taken
 from brokers.models import BrokerAccount, Examination
 from tradehub.core.words import BrokerKind
@@ -77,7 +77,7 @@ def examine_for_page(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Shown:
     """Look now: here where no credential is needed, else by a worker, for which it waits."""
-    if not serves_pages() or account.kind == BrokerKind.PAPER:
+    if not goes_to_a_worker(account):
         return _shown(examine_account(account, clock=clock))
     asked_at = clock()
     ask_for_examination(account.pk)

@@ -15,8 +15,10 @@ from brokers.options import (
     PAPER_OPTIONS,
     Reader,
 )
+from brokers.types import CashKind
 from tradehub.core.words import BrokerKind, Environment
 
+K = CashKind
 _REAL = (Environment.TEST, Environment.LIVE)
 _KEY_AND_SECRET = ("api_key", "api_secret")
 
@@ -32,6 +34,8 @@ class Kind:
     options: Mapping[str, Reader]
     test_words: str = ""
     """What the venue calls the environment `test`."""
+    cash: frozenset[CashKind] = frozenset()
+    """Which money its own records tell of; empty where a key that trades is told of none."""
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -41,10 +45,22 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "Binance spot", "Binance", _REAL, _KEY_AND_SECRET, BINANCE_SPOT_OPTIONS, "testnet"
         ),
         BrokerKind.BINANCE_FUTURES.value: Kind(
-            "Binance USD-M futures", "Binance", _REAL, _KEY_AND_SECRET, FUTURES_OPTIONS, "testnet"
+            "Binance USD-M futures",
+            "Binance",
+            _REAL,
+            _KEY_AND_SECRET,
+            FUTURES_OPTIONS,
+            "testnet",
+            frozenset({K.REALIZED_PNL, K.FEE, K.FUNDING, K.TRANSFER, K.OTHER}),
         ),
         BrokerKind.ALPACA.value: Kind(
-            "Alpaca", "Alpaca", _REAL, _KEY_AND_SECRET, ALPACA_OPTIONS, "paper trading"
+            "Alpaca",
+            "Alpaca",
+            _REAL,
+            _KEY_AND_SECRET,
+            ALPACA_OPTIONS,
+            "paper trading",
+            frozenset({K.FEE, K.INTEREST, K.DIVIDEND, K.TRANSFER, K.OTHER}),
         ),
     }
 )

@@ -110,6 +110,7 @@ class AccountSnapshot(models.Model):
 
 from brokers.binance.models import (  # noqa: E402  (Django looks for models here)
     ConditionalOrder,
+    SymbolSetting,
     TradedSymbol,
 )
 from brokers.paper.models import (  # noqa: E402  (as above)
@@ -128,5 +129,6 @@ __all__ = [
     "PaperLedger",
     "PaperOrder",
     "PaperPrice",
+    "SymbolSetting",
     "TradedSymbol",
 ]

@@ -14,8 +14,7 @@ from tradehub.core.errors import BadInput
 from tradehub.core.money import HUNDRED, ONE, ZERO, NotANumber, plain, to_decimal
 
 UNSUPPORTED = "UNSUPPORTED_FIELD"
-PRICE_SOURCES = ("signal", "synthetic")
-LATER_PRICE_SOURCES = ("binance", "alpaca")
+PRICE_SOURCES = ("signal", "binance", "alpaca", "synthetic")
 FIXED_ONCE_OPEN = ("starting_cash", "currency")
 """What the ledger began with; a change would rewrite history."""
 
@@ -170,19 +169,6 @@ def _market_hours(name: str, value: Any) -> bool:
     )
 
 
-def _price_source(name: str, value: Any) -> str:
-    if value in PRICE_SOURCES:
-        return str(value)
-    known = " or ".join(PRICE_SOURCES)
-    if value in LATER_PRICE_SOURCES:
-        raise BadInput(
-            f"Prices from {value} come later. For now price_source is {known}.",
-            code=UNSUPPORTED,
-            pointer=_pointer(name),
-        )
-    raise BadInput(f"price_source has to be {known}.", pointer=_pointer(name))
-
-
 def _one_of(*allowed: str) -> Reader:
     def check(name: str, value: Any) -> str:
         if value in allowed:
@@ -211,18 +197,20 @@ PAPER_OPTIONS: Mapping[str, Reader] = {
     "leverage": _number(ONE, HUNDRED),
     "fractional": _truth,
     "market_hours": _market_hours,
-    "price_source": _price_source,
+    "price_source": _one_of(*PRICE_SOURCES),
     "fill_limit": _number(ZERO, _MOST, above_low=True, empty=True),
     "sizing_capital": _CAPITAL,
 }
 BINANCE_SPOT_OPTIONS: Mapping[str, Reader] = {
     "quote_currency": _currency,
     "sizing_capital": _CAPITAL,
+    "targets": _one_of("rest", "watch"),
 }
 ALPACA_OPTIONS: Mapping[str, Reader] = {
     "feed": _one_of("iex", "sip"),
     "fractional": _truth,
     "sizing_capital": _CAPITAL,
+    "targets": _one_of("rest", "watch"),
 }
 FUTURES_OPTIONS: Mapping[str, Reader] = {
     "quote_currency": _currency,
@@ -241,5 +229,6 @@ VENUE_DEFAULTS: Mapping[str, Any] = {
     "quote_currency": "USDT",
     "sizing_capital": None,
     "stops": "reduce_only",
+    "targets": "rest",
 }
 """Of the kinds that are no paper. Isolated: one symbol's losses can't eat another's margin."""

@@ -39,7 +39,7 @@ def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) ->
     path = settings.BROKER_ADAPTERS.get(account.kind)
     if path is None:
         raise Unsupported(f"This version of TradeHub can't speak to {account.kind} yet.")
-    if asking.serves_pages() and account.kind != BrokerKind.PAPER:
+    if asking.goes_to_a_worker(account):
         return asking.AskingBroker(account)
     factory: Factory = _named(path)
     return factory(account, now)

@@ -23,6 +23,7 @@ from brokers.models import BrokerAccount
 from brokers.options import UNSUPPORTED, change_options, read_options, read_paper_options
 from brokers.paper.models import PaperOrder
 from brokers.paper.storage import open_ledger
+from brokers.prices.asking import check_source
 from brokers.registry import BUILT
 from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import BrokerKind, Environment
@@ -61,6 +62,7 @@ def create_account(
     """Where the kind needs credentials, the account doctor looks at it next."""
     _check_kind(kind, environment, confirm)
     read = read_options(options or {}, KINDS[kind].options)
+    check_source(owner.pk, read)
     check_credentials(credentials or {}, KINDS[kind].credentials)
     account = BrokerAccount(
         owner=owner,
@@ -104,6 +106,7 @@ def update_account(
         changes["label"] = _checked_label(label)
     if options is not None:
         changes["options"] = change_options(account.options, options, known.options)
+        check_source(account.owner_id, changes["options"])
     if credentials is not None:
         check_credentials(credentials, known.credentials)
     if credentials is not None or (enabled and not account.enabled):

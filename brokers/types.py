@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from brokers.errors import BrokerError
 from tradehub.core.intent import Trail
 from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
@@ -24,6 +25,17 @@ class ClientIds(StrEnum):
     NONE = "none"
     """Ignored and not reported back. `cancel`, `order` and `reports` take the venue's own order
     id there; and "not found" by a client id proves nothing, so nothing is ever sent again."""
+
+
+class Pairs(StrEnum):
+    """What becomes of one order of a pair (`PairBroker`) when a part of the other fills."""
+
+    NONE = "none"
+    """There are no pairs, or the account wants none."""
+    END = "end"
+    """It ends: what is left must be guarded anew."""
+    SHRINK = "shrink"
+    """It becomes as much smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,11 @@ class Capabilities:
     holds_balance: bool = False
     """What rests holds what it would sell, so a stop and a target of the same quantity can't both
     rest there as two orders."""
+    pairs: Pairs = Pairs.NONE
+    """Whether they can as one, for symbols that have a `pair_step`."""
+    replaces: bool = False
+    """It replaces an order of which nothing has filled as one request (`ReplacingBroker`). Else it
+    is cancelled first, and the other is sent when the venue has told how it ended."""
 
     def name_of(self, client_order_id: str, venue_order_id: str) -> str:
         """By which of its ids the venue is asked about an order, and lists it."""
@@ -67,6 +84,10 @@ class Instrument:
     max_price: Decimal | None = None
     order_types: frozenset[OrderType] | None = None
     """Of this symbol; None: those of the account's capabilities."""
+    pair_step: Decimal | None = None
+    """In which steps of quantity a stop and a target may rest as a pair; None: not at all."""
+    locked_as: str = ""
+    """The venue's own word for it while it is not tradable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,8 @@ class AccountState:
     at: datetime
     venue_account_id: str = ""
     """The venue's own name of the account, the same behind every key of it; empty for none."""
+    leverage: Decimal | None = None
+    """At which `buying_power` counts, where an entry may ask for another; None: none may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +142,15 @@ class OrderRequest:
     stop_price: Decimal | None = None
     trail: Trail | None = None
     reduce_only: bool = False
+    closes_all: bool = False
+    """Of a stop: what it guards is all that the account has of the symbol, so it may close whatever
+    is held when it triggers."""
     link: str | None = None
     """Orders of one link cancel each other as they fill, where the venue can do that. Those of
     one side and kind (limits; stops) are a ladder: they add up and spare each other."""
     extended_hours: bool = False
+    leverage: Decimal | None = None
+    """At which an entry asks to trade its symbol; None: at the account's."""
 
 
 class ReportStatus(StrEnum):
@@ -189,6 +217,55 @@ class OrderReport:
     stop_price: Decimal | None = None
     found_flat: bool = False
     """It was to reduce, and ended since nothing was left to reduce."""
+    closes_all: bool = False
+    """It closes whatever is held when it triggers."""
+
+
+class CashKind(StrEnum):
+    """What the venue booked money for."""
+
+    REALIZED_PNL = "realized_pnl"
+    FEE = "fee"
+    FUNDING = "funding"
+    INTEREST = "interest"
+    DIVIDEND = "dividend"
+    TRANSFER = "transfer"
+    OTHER = "other"
+    """Also what this version has no word for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CashReport:
+    """One line of the venue's own records of an account: money that was booked on it."""
+
+    venue_entry_id: str
+    """Unique in the account, and the same whenever it is told."""
+    kind: CashKind
+    amount: Decimal
+    """Signed: above zero is the account's gain."""
+    currency: str
+    at: datetime
+    symbol: str = ""
+    venue_fill_id: str = ""
+    """Of the fill that it belongs to, where the venue tells."""
+    words: str = ""
+    """The venue's own kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class CashPage:
+    """`reports` hold all that is told from the time that was asked for until `until`."""
+
+    reports: tuple[CashReport, ...]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """`ended` was cancelled with nothing filled; `placed` took its place, or was refused."""
+
+    ended: OrderReport
+    placed: OrderReport | BrokerError
 
 
 @dataclass(frozen=True, slots=True)

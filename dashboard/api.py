@@ -193,6 +193,16 @@ class StreamSerializer(serializers.Serializer[Any]):
     lost_at = serializers.DateTimeField(allow_null=True)
 
 
+class CashReadingSerializer(serializers.Serializer[Any]):
+    """How far the venue's own records (`cash-entries/`) are read."""
+
+    begins_at = serializers.DateTimeField(
+        allow_null=True, help_text="since when nothing is missing; null: nothing was read yet"
+    )
+    read_until = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField(help_text="why the last reading was postponed; empty: it was not")
+
+
 class AccountStatusSerializer(serializers.Serializer[AccountStatus]):
     account = serializers.CharField(source="summary.account.pk")
     # The stubs know `label` as an attribute of a field; here it is one.
@@ -205,6 +215,7 @@ class AccountStatusSerializer(serializers.Serializer[AccountStatus]):
     can_trade_more = serializers.BooleanField()
     limits = LimitUseSerializer(many=True)
     stream = StreamSerializer(allow_null=True, help_text="null: nobody follows one")
+    cash = CashReadingSerializer(allow_null=True, help_text="null: the venue keeps no records")
     error = serializers.CharField(source="summary.error", help_text="of the venue; empty: none")
 
 

@@ -24,6 +24,7 @@ PONG_REST_SECONDS = 1.0
 class LiveConsumer(AsyncWebsocketConsumer):
     group = ""
     last_pong = 0.0
+    is_open = False
 
     async def connect(self) -> None:
         user = self.scope.get("user")
@@ -34,7 +35,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.session_key: str = session_key
         self.group = group_of(user.pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
+        # Where nobody listened before, the channel layer naps for up to 0.1 s and lets frames wait:
+        # the page is open when it hears.
+        await self.channel_layer.send(self.channel_name, {"type": "live.heard"})
+
+    async def live_heard(self, event: Mapping[str, Any]) -> None:
+        """Our own word has come back."""
         await self.accept()
+        self.is_open = True
         watch.add(self)
         # Frames come from here on: what the page was rendered before, it fetches now.
         await self.send_frame({"type": "hello", "id": "", "version": 0})
@@ -59,6 +67,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def live_frames(self, event: Mapping[str, Any]) -> None:
         """What `tradehub.lib.live` sent to the user's group."""
+        if not self.is_open:
+            return  # what it tells of, the page fetches at hello
         for frame in event["frames"]:
             await self.send_frame(frame)
 

@@ -13,8 +13,9 @@ from accounts.models import User
 from brokers.models import BrokerAccount
 from brokers.streams.states import StreamState, states_for_pages
 from brokers.streams.venues import STREAMS
+from orders.cash_summary import readings_for
 from orders.facts import trades_since
-from orders.models import DayStart, LaneItem
+from orders.models import CashReading, DayStart, LaneItem
 from orders.selectors import AccountSummary, PositionView, account_summary, positions_with_marks
 from risk.models import RiskProfile
 from risk.selectors import day_start_of, states_for
@@ -46,6 +47,8 @@ class AccountStatus:
     limits: list[LimitUse]
     stream: StreamState | None
     """Of orders, from the venue; None where nobody follows one."""
+    cash: CashReading | None
+    """How far the venue's own records of money are read; None where it keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,13 @@ def account_statuses_for(user: User, *, now: datetime) -> list[AccountStatus]:
     views = positions_with_marks(user)
     accounts = list(BrokerAccount.objects.filter(owner=user).order_by("id"))
     streams = states_for_pages([each.pk for each in accounts if each.kind in STREAMS], now=now)
+    readings = readings_for(user)
     return [
         _status(
             account,
             [each for each in views if each.position.account_id == account.pk],
             streams.get(account.pk),
+            readings.get(account.pk),
             now,
         )
         for account in accounts
@@ -89,6 +94,7 @@ def _status(
     account: BrokerAccount,
     views: Sequence[PositionView],
     stream: StreamState | None,
+    cash: CashReading | None,
     now: datetime,
 ) -> AccountStatus:
     summary = account_summary(account, now=now)
@@ -109,6 +115,7 @@ def _status(
         can_trade_more=free and room,
         limits=[use for each in uses.values() for use in each],
         stream=stream,
+        cash=cash,
     )
 
 

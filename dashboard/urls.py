@@ -55,6 +55,7 @@ urlpatterns = [
     path("orders/", activity.order_list, name="orders"),
     path("orders/<str:order_id>/", activity.order_detail, name="order"),
     path("orders/<str:order_id>/cancel/", activity.cancel_order, name="cancel-order"),
+    path("orders/<str:order_id>/replace/", activity.replace_order, name="replace-order"),
     path("orders/<str:order_id>/review/", activity.review_order, name="review-order"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("strategies/new/", strategies.create, name="strategy-create"),

@@ -71,6 +71,15 @@ ROLE_WORDS: Mapping[str, str] = {
     "stop_loss": "Stop loss",
     "take_profit": "Take profit",
 }
+CASH_WORDS: Mapping[str, str] = {
+    "realized_pnl": "Realized P&L",
+    "fee": "Fees",
+    "funding": "Funding",
+    "interest": "Interest",
+    "dividend": "Dividends",
+    "transfer": "Transfers",
+    "other": "Other",
+}
 VERB_WORDS: Mapping[str, str] = {
     "enter": "Enter",
     "exit": "Exit",

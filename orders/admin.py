@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from accounts.admin import operator_of
 from accounts.requests import ip_of
 from orders.models import (
+    CashEntry,
+    CashReading,
     DayStart,
     Decision,
     Drift,
@@ -145,3 +147,14 @@ class DriftAdmin(OfAccount):
 class LatestAlertAdmin(OfAccount):
     list_display = ("account", "strategy", "symbol", "sent_at")
     ordering = ("-id",)
+
+
+@admin.register(CashEntry)
+class CashEntryAdmin(OfAccount):
+    list_display = ("id", "account", "at", "kind", "amount", "currency", "symbol", "venue_kind")
+    list_filter = ("kind",)
+
+
+@admin.register(CashReading)
+class CashReadingAdmin(OfAccount):
+    list_display = ("account", "begins_at", "read_until", "attempted_at", "due_at", "error")

@@ -30,6 +30,7 @@ from orders.lifecycle import ENDED
 from orders.models import Fill, LaneItem, Order, Position
 from orders.reconciliation import OrderNews
 from orders.reconciling import reconcile_now
+from orders.remaining import NOT_REPLACEABLE
 from orders.reviewing import say_not_placed, say_placed
 from orders.selectors import (
     PositionView,
@@ -48,6 +49,7 @@ from orders.serializers import (
     ManualOrderSerializer,
     OrderSerializer,
     PositionSerializer,
+    ReplaceSerializer,
     ReviewSerializer,
     SummarySerializer,
     SyncAskedSerializer,
@@ -56,7 +58,7 @@ from orders.serializers import (
 )
 from orders.syncing import sync_account
 from tradehub.core.errors import BadInput, Conflict
-from tradehub.core.words import OrderSource, Outcome
+from tradehub.core.words import OrderSource, OrderStatus, Outcome
 from tradehub.lib.api import OwnedViewSet
 from tradehub.lib.clock import utc_now
 from tradehub.lib.problems import CONTENT_TYPE, FieldError, problem_body
@@ -83,6 +85,7 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     required_scopes = {
         "create": "trade",
         "cancel": "trade",
+        "replace": "trade",
         "refresh": "trade",
         "review": "trade",
     }
@@ -131,6 +134,30 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
         order = _until(lambda: order_for(user, pk), lambda each: each.status in ENDED)
         ended = order.status in ENDED
         return Response(OrderSerializer(order).data, status=200 if ended else 202)
+
+    @extend_schema(
+        request=ReplaceSerializer, responses=_MADE | {200: OrderSerializer}, parameters=[_KEY]
+    )
+    @action(detail=True, methods=["post"])
+    def replace(self, request: Request, pk: str) -> Response:
+        """Another price or quantity for a working order. 201: the order that takes its place; it
+        asks for what is left. 200: it had filled as much, and its rest was cancelled. 409: it has
+        ended, or can't be replaced."""
+        user = _user(request)
+        order = order_for(user, pk)
+        asked = ReplaceSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return _queue(
+            request,
+            lambda: services.replace_order(
+                order=order,
+                fields=asked.validated_data,
+                now=utc_now(),
+                actor=user,
+                source=OrderSource.API if request.auth else OrderSource.MANUAL,
+                ip=ip_of(request),
+            ),
+        )
 
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
@@ -273,7 +300,7 @@ def _queue(request: Request, ask: Callable[[], LaneItem]) -> Response:
     user, item = _user(request), int(queued.data["item"])
     result = _until(
         lambda: request_result(user, item),
-        lambda each: each.item.status != LaneItem.Status.QUEUED,
+        _is_settled,
     )
     response = _result(request, result, made=201)
     for name, value in queued.items():
@@ -281,12 +308,22 @@ def _queue(request: Request, ask: Callable[[], LaneItem]) -> Response:
     return response
 
 
+def _is_settled(result: RequestResult) -> bool:
+    """A replacement waits for the order that it replaces."""
+    if result.item.status == LaneItem.Status.QUEUED:
+        return False
+    order = result.order
+    return order is None or order.replaces_id is None or order.status != OrderStatus.QUEUED
+
+
 def _result(request: Request, result: RequestResult, *, made: int) -> Response:
-    if result.order is not None:
+    if result.item.kind == LaneItem.Kind.REPLACE:
+        made = _replaced(result, made)
+    if result.order is not None and _is_settled(result):
         return Response(OrderSerializer(result.order).data, status=made)
     if result.item.status == LaneItem.Status.PARKED:
         return _problem(request, "INTERNAL_ERROR", [])
-    if result.decision is None:
+    if not _is_settled(result) or result.decision is None:
         item = str(result.item.pk)
         url = request.build_absolute_uri(f"/api/v1/orders/requests/{item}/")
         return Response({"status": "queued", "item": item, "url": url}, status=202)
@@ -295,6 +332,19 @@ def _result(request: Request, result: RequestResult, *, made: int) -> Response:
     reasons = result.decision.reasons
     errors = [FieldError("", each["code"], each["message"]) for each in reasons]
     return _problem(request, reasons[0]["code"] if reasons else "CONFLICT", errors)
+
+
+def _replaced(result: RequestResult, made: int) -> int:
+    """The status of the answer. Raises Conflict where nothing was replaced."""
+    decision, order = result.decision, result.order
+    if decision is not None and decision.outcome == Outcome.NOTHING_TO_DO:
+        (reason,) = decision.reasons
+        raise Conflict(f"The order can't be replaced. {reason['message']}", code=reason["code"])
+    if order is None:
+        return made
+    if order.reason == NOT_REPLACEABLE:
+        raise Conflict(order.reason_text, code=order.reason)
+    return status.HTTP_200_OK if order.replaces_id is None else made
 
 
 def _problem(request: Request, code: str, errors: list[FieldError]) -> Response:

@@ -4,6 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import BaseRouter
 
 from orders.api import AccountSummaryView, AccountSync, Fills, Orders, Positions
+from orders.cash_api import CashEntries
 from tradehub.lib.api import ID_PATTERN
 
 _ACCOUNT = rf"^broker-accounts/(?P<pk>{ID_PATTERN})"
@@ -17,4 +18,5 @@ urlpatterns = [
 def register(router: BaseRouter) -> None:
     router.register("orders", Orders, basename="order")
     router.register("fills", Fills, basename="fill")
+    router.register("cash-entries", CashEntries, basename="cash-entry")
     router.register("positions", Positions, basename="position")

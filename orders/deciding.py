@@ -76,6 +76,33 @@ def decide_item(
     facts = read_facts(item, account, terms, intents, market, now=now)
     ruling = rule(intents, terms, facts, market)
     sends = terms.mode is SubscriptionMode.AUTO and not any(each.dry_run for each in intents)
+    decision = write_decision(
+        item,
+        account,
+        ruling,
+        market,
+        now=now,
+        cancels=ruling.cancels if sends else [],
+        rehearsal=None if sends else ruling.rehearsal,
+        sent_at=facts.sequence.sent_at,
+    )
+    if sends or terms.mode is not SubscriptionMode.AUTO:
+        # One alert that only rehearses makes none of the others come too late.
+        write_sequence(facts.sequence, account, terms, ruling.decided)
+    orders = write_orders(ruling.drafts, decision, item, terms, now=now) if sends else []
+    return decision, orders
+
+
+def write_decision(
+    item: LaneItem,
+    account: BrokerAccount,
+    ruling: Ruling,
+    market: Market,
+    *,
+    now: datetime,
+    **more: Any,
+) -> Decision:
+    """What was found, as it stands from now on, counted and told."""
     decision = Decision.objects.create(
         owner_id=account.owner_id,
         account=account,
@@ -86,18 +113,12 @@ def decide_item(
         checks=[check.to_json() for check in ruling.checks],
         sizing=None if ruling.sizing is None else ruling.sizing.to_json(),
         quote=market.quotes_json(),
-        cancels=ruling.cancels if sends else [],
-        rehearsal=None if sends else ruling.rehearsal,
-        sent_at=facts.sequence.sent_at,
         decided_at=now,
+        **more,
     )
-    if sends or terms.mode is not SubscriptionMode.AUTO:
-        # One alert that only rehearses makes none of the others come too late.
-        write_sequence(facts.sequence, account, terms, ruling.decided)
-    orders = write_orders(ruling.drafts, decision, item, terms, now=now) if sends else []
     transaction.on_commit(partial(_count, decision))
     live.notify(account.owner_id, "decision", decision.pk, 1, outcome=decision.outcome)
-    return decision, orders
+    return decision
 
 
 def rule(intents: list[Intent], terms: Terms, facts: Facts, market: Market) -> Ruling:
@@ -167,7 +188,7 @@ def _follow(
         ruling.checks.extend(exit_checks(_states(facts, intent, terms, plan.exit.side, market)))
         facts.exit(intent.symbol, terms.strategy, exit_order.quantity, market)
     if plan.entry is not None:
-        _enter(plan.entry, exit_order, intent, terms, facts, market, ruling)
+        judge_entry(plan.entry, exit_order, intent, terms, facts, market, ruling)
     ruling.cancels.extend(cancelled)
 
 
@@ -209,7 +230,7 @@ def _cancel(plan: Plan, symbol: str, terms: Terms, book: Book) -> list[str]:
     return ids
 
 
-def _enter(
+def judge_entry(
     leg: EntryLeg,
     exit_order: OrderDraft | None,
     intent: Intent,
@@ -218,6 +239,7 @@ def _enter(
     market: Market,
     ruling: Ruling,
 ) -> None:
+    """Every rule and limit, and the size: adds the draft to the ruling, or why there is none."""
     proposal: Proposal = propose_entry(leg, intent, terms, facts, market)
     if proposal.refusal is not None:
         # The other rules need numbers that may be missing; its age does not.

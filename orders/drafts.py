@@ -38,6 +38,8 @@ class OrderDraft:
     reference_price: Decimal | None
     protection: dict[str, Any] | None = None
     after: "OrderDraft | None" = None
+    replaces: str | None = None
+    leverage: Decimal | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields of an order that it would have."""
@@ -52,6 +54,7 @@ class OrderDraft:
             "stop_price": plain_or_none(self.stop_price),
             "trail": self.trail,
             "reference_price": plain_or_none(self.reference_price),
+            "leverage": plain_or_none(self.leverage),
             "protection": self.protection,
         }
 
@@ -119,6 +122,30 @@ def entry_draft(
     )
 
 
+def replacement_draft(
+    order: Order, intent: Intent, quantity: Decimal, market: Market
+) -> OrderDraft:
+    """The same order with the prices of `intent`, for `quantity`."""
+    side = OrderSide(order.side)
+    return OrderDraft(
+        symbol=order.symbol,
+        side=side,
+        role=OrderRole(order.role),
+        quantity=_on_step(quantity, order.symbol, market),
+        order_type=OrderType(order.order_type),
+        time_in_force=TimeInForce(order.time_in_force),
+        limit_price=_on_tick(intent.limit_price, order.symbol, market),
+        stop_price=_on_tick(intent.stop_price, order.symbol, market),
+        trail=order.trail,
+        reduce_only=order.reduce_only,
+        extended_hours=order.extended_hours,
+        reference_price=market.price(order.symbol, side) or order.reference_price,
+        protection=order.protection,
+        replaces=order.pk,
+        leverage=order.leverage,
+    )
+
+
 def _draft(
     intent: Intent,
     market: Market,
@@ -149,6 +176,7 @@ def _draft(
         reference_price=market.price(intent.symbol, side) or intent.reference_price,
         protection=protection,
         after=after,
+        leverage=intent.leverage if role is OrderRole.ENTRY else None,
     )
 
 
@@ -191,8 +219,10 @@ def write_orders(
             trail=draft.trail,
             reduce_only=draft.reduce_only,
             extended_hours=draft.extended_hours,
+            leverage=draft.leverage,
             protection=draft.protection,
             after=None if draft.after is None else rows[id(draft.after)],
+            replaces_id=draft.replaces,
             role=draft.role.value,
             source=terms.source.value,
             reference_price=draft.reference_price,

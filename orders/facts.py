@@ -46,6 +46,7 @@ class Facts:
     day_start_equity: Decimal | None
     daily_pnl: Decimal | None
     trades_today: int
+    day_start: datetime
     shorts: bool
     drifting: set[str]
     """Symbols of which the venue holds another quantity than we know of."""
@@ -130,6 +131,7 @@ def read_facts(
         day_start_equity=began_with,
         daily_pnl=daily,
         trades_today=trades_since(account, day_start),
+        day_start=day_start,
         shorts=market.capabilities.shorts,
         drifting=drifting_symbols(account),
         received_at=item.created_at,
@@ -223,6 +225,7 @@ _TRADES = Prepared(
         .exclude(status__in=[OrderStatus.DENIED.value, OrderStatus.REJECTED.value])
         .exclude(status=OrderStatus.CANCELED.value, submitted_at__isnull=True)
         .exclude(source=OrderSource.EXTERNAL.value)
+        .exclude(reason="REPLACED")  # what took its place counts
         .order_by()
         .values("account_id")
         .annotate(count=Count("pk"))

@@ -1,8 +1,9 @@
 """Items that wait until their account is reconciled.
 
-Held are decisions, and orders that wait for another, with the reason ACCOUNT_NOT_RECONCILED;
-protection, cancels and halts never. They go back to the lane in their order. An entry that grew
-too old meanwhile ends without the venue; exits wait on and are executed late (I7).
+Held are decisions, replacements, and orders that wait for another, with the reason
+ACCOUNT_NOT_RECONCILED; protection, cancels and halts never. They go back to the lane in their
+order. An entry that grew too old meanwhile ends without the venue; exits wait on and are executed
+late (I7).
 """
 
 from collections.abc import Callable
@@ -33,7 +34,9 @@ from tradehub.lib.db import in_write_transaction
 log = structlog.get_logger(__name__)
 
 REASON = "ACCOUNT_NOT_RECONCILED"
-HELD_KINDS = (LaneItem.Kind.DECIDE.value, LaneItem.Kind.SEND.value)
+HELD_KINDS = tuple(
+    kind.value for kind in (LaneItem.Kind.DECIDE, LaneItem.Kind.SEND, LaneItem.Kind.REPLACE)
+)
 NEVER = timedelta(days=3650)
 LOOK_AGAIN = timedelta(seconds=30)
 _HELD_AT_ONCE = 20

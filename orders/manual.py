@@ -4,7 +4,7 @@ Pure. The size is what the person said, whatever the risk profile's method; limi
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ _PRICES = {
     OrderType.STOP: frozenset({"stop_price"}),
     OrderType.STOP_LIMIT: frozenset({"limit_price", "stop_price"}),
 }
+_PRICE_NAMES = ("limit_price", "stop_price")
 
 
 def manual_terms(terms: Terms, source: OrderSource) -> Terms:
@@ -68,6 +69,28 @@ def manual_intent(fields: Mapping[str, Any]) -> Intent:
         take_profits=() if target is None else (TakeProfit(**target),),
         time_in_force=_word(TimeInForce, fields, "time_in_force"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be another of a working order; None stays as it is."""
+
+    quantity: Decimal | None = None
+    """In all: what has filled of the order counts."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+def manual_change(fields: Mapping[str, Any], kind: OrderType) -> Change:
+    """Of an order of that type. Raises BadInput with a pointer."""
+    change = Change(**{name: _price(fields, name) for name in ("quantity", *_PRICE_NAMES)})
+    for name in _PRICE_NAMES:
+        if getattr(change, name) is not None and name not in _PRICES.get(kind, ()):
+            text = f"A {kind} order has no {name}. Leave it out."
+            raise BadInput(text, code="CONTRADICTORY_FIELDS", pointer=f"/{name}")
+    if change == Change():
+        raise _missing("quantity", "Say what is to change: the quantity, or a price of the order.")
+    return change
 
 
 def _symbol(fields: Mapping[str, Any]) -> str:

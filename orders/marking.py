@@ -1,11 +1,12 @@
 """Live marks: what open positions are worth now, for open pages. Nothing is stored here.
 
-A mark comes from the account's own venue, the same source that the decision uses. Only what moved
-since the last look is sent.
+A mark comes from the account's own venue, the same source that the decision uses: from its feed of
+prices, else asked for, once a look for all accounts there. Only what moved since the last look is
+sent. What accounts are worth follows, a few of a venue's in each look: each takes a question.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -17,15 +18,24 @@ from brokers.budget import at
 from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
+from brokers.prices.shared import known_prices, place_at
 from brokers.registry import connect
+from brokers.types import Quote
 from orders.ledger import Holding, unrealized_pnl
 from orders.models import Position
 from orders.selectors import todays_pnl
 from tradehub.core.money import plain, plain_or_none
+from tradehub.core.words import BrokerKind
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
 
+EQUITIES_A_LOOK = 4
+"""Of accounts at venues. With many accounts open pages would otherwise cost each of them a question
+a second, and the process that also listens to streams its time."""
+
 log = structlog.get_logger(__name__)
+Place = tuple[str, str, str]
+"""Whose price it is, and a symbol."""
 
 
 @dataclass
@@ -34,35 +44,54 @@ class Marker:
 
     clock: Callable[[], datetime] = utc_now
     sent: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    _moved: dict[str, BrokerAccount] = field(default_factory=dict)
+    """Accounts whose worth is to be told, the longest waiting first."""
 
     def publish(self) -> int:
         """One round over all open positions; how many moved."""
-        positions = (
+        positions = list(
             Position.objects.filter(is_open=True).select_related("account").order_by("account_id")
         )
         moved = 0
         seen: set[str] = set()
+        quotes = self._told(positions)
         for _, group in groupby(positions, key=lambda each: each.account_id):
             of_account = list(group)
             seen.update(each.pk for each in of_account)
-            moved += self._publish_account(of_account[0].account, of_account)
+            moved += self._publish_account(of_account[0].account, of_account, quotes)
         self.sent = {key: value for key, value in self.sent.items() if key in seen}
+        self._publish_equities()
         return moved
 
-    def _publish_account(self, account: BrokerAccount, positions: list[Position]) -> int:
+    def _told(self, positions: Iterable[Position]) -> dict[Place, Quote | None]:
+        """What feeds tell: these prices nobody is asked for."""
+        told = {each: place_at(each.account, each.symbol) for each in positions}
+        known = known_prices({place for place in told.values() if place}, now=self.clock())
+        return {
+            _place(each): replace(known[place], symbol=each.symbol)
+            for each, place in told.items()
+            if place in known
+        }
+
+    def _publish_account(
+        self,
+        account: BrokerAccount,
+        positions: list[Position],
+        quotes: dict[Place, Quote | None],
+    ) -> int:
         try:
-            broker = connect(account, now=self.clock)
             with at(Priority.LAST):
-                moved = sum(self._publish_position(broker, each) for each in positions)
-                if moved:
-                    self._publish_equity(broker, account)
+                moved = sum(
+                    self._publish_position(each, self._quote(each, quotes)) for each in positions
+                )
         except BrokerError as error:
             log.warning("marks_failed", account=account.pk, code=error.code)
             return 0
+        if moved:
+            self._moved.setdefault(account.pk, account)
         return moved
 
-    def _publish_position(self, broker: Broker, position: Position) -> bool:
-        quote = broker.quote(position.symbol)
+    def _publish_position(self, position: Position, quote: Quote | None) -> bool:
         if quote is None or self.sent.get(position.pk) == (position.version, quote.last):
             return False
         self.sent[position.pk] = (position.version, quote.last)
@@ -79,6 +108,26 @@ class Marker:
         live.publisher.put(position.owner_id, frame)
         return True
 
+    def _quote(self, position: Position, quotes: dict[Place, Quote | None]) -> Quote | None:
+        place = _place(position)
+        if place not in quotes:
+            quotes[place] = connect(position.account, now=self.clock).quote(position.symbol)
+        return quotes[place]
+
+    def _publish_equities(self) -> None:
+        asked = 0
+        for account in list(self._moved.values()):
+            if account.kind != BrokerKind.PAPER:
+                if asked == EQUITIES_A_LOOK:
+                    continue
+                asked += 1
+            del self._moved[account.pk]
+            try:
+                with at(Priority.LAST):
+                    self._publish_equity(connect(account, now=self.clock), account)
+            except BrokerError as error:
+                log.warning("equity_failed", account=account.pk, code=error.code)
+
     def _publish_equity(self, broker: Broker, account: BrokerAccount) -> None:
         state = broker.account()
         today = todays_pnl(account, state, self.clock())
@@ -92,3 +141,10 @@ class Marker:
             "at": state.at.isoformat(),
         }
         live.publisher.put(account.owner_id, frame)
+
+
+def _place(position: Position) -> Place:
+    """A venue has one price for all; what a paper account goes by is its own."""
+    account = position.account
+    own = account.pk if account.kind == BrokerKind.PAPER else account.environment
+    return account.kind, own, position.symbol

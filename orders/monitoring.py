@@ -44,7 +44,7 @@ def watch_prices(account_id: str, quotes: Mapping[str, Quote], now: datetime) ->
     """For how many of the account's positions these prices mean work."""
     told = {symbol: quote for symbol, quote in quotes.items() if tells(quote, now)}
     waiting = [each for each in _waiting(account_id) if each.symbol in told]
-    if not any(_asks(each, told[each.symbol]) for each in waiting):
+    if not any(asks(each, told[each.symbol]) for each in waiting):
         return 0
     return in_write_transaction(partial(_write, account_id, told, now))
 
@@ -53,11 +53,12 @@ def _waiting(account_id: str) -> list[Position]:
     positions = Position.objects.filter(
         account_id=account_id, is_open=True, protection__isnull=False
     )
-    return [
-        each
-        for each in positions.order_by("pk")
-        if read_watched(each.quantity, each.protection) or _lacks_stop(each)
-    ]
+    return [each for each in positions.order_by("pk") if waits(each)]
+
+
+def waits(position: Position) -> bool:
+    """Its price matters: a target is watched, or a stop is missing."""
+    return bool(read_watched(position.quantity, position.protection)) or _lacks_stop(position)
 
 
 def _lacks_stop(position: Position) -> bool:
@@ -65,7 +66,8 @@ def _lacks_stop(position: Position) -> bool:
     return position.protected is False and stop is not None
 
 
-def _asks(position: Position, quote: Quote) -> bool:
+def asks(position: Position, quote: Quote) -> bool:
+    """Whether the price means work for it. Asks nobody."""
     return bool(_met(position, quote)) or _is_passed(position, quote)
 
 

@@ -14,10 +14,17 @@ from typing import Any
 from brokers.models import BrokerAccount
 from brokers.types import FillReport
 from orders.ledger import FillEffect, Holding, apply_fill, without_dust
+from orders.lifecycle import WORKING
 from orders.models import LaneItem, Order, Position
-from orders.protection import NewChild, Protection, resolve_protection, with_watched
+from orders.protection import (
+    NewChild,
+    Protection,
+    after_target,
+    resolve_protection,
+    with_watched,
+)
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
-from tradehub.core.money import EXACT, ONE, ZERO, plain, ratio
+from tradehub.core.money import EXACT, ZERO, plain
 from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus
 from tradehub.lib import live
 
@@ -33,16 +40,27 @@ def find_position(order: Order) -> Position | None:
     ).first()
 
 
+def shares_symbol(order: Order) -> bool:
+    """Whether somebody else holds a part of the account's position, which the venue has as one."""
+    rows = Position.objects.filter(account_id=order.account_id, symbol=order.symbol, is_open=True)
+    return rows.exclude(strategy_id=order.strategy_id).exists()
+
+
 def move_position(order: Order, fill: FillReport, *, first: bool, now: datetime) -> Any:
     """Apply one execution of `order`; returns what it realized, before its fee."""
-    if order.source != OrderSource.EXTERNAL:
-        return _apply(_position_of(order, now), order, fill, first=first, now=now)
-    realized = ZERO
-    cost, change = fill.cost, fill.side.sign * fill.moved
-    owner = order.owner_id
-    for position, part in _shares(owner, order.account_id, fill.symbol, change, now):
+    if order.source == OrderSource.EXTERNAL:
+        shares = _shares(order.owner_id, order.account_id, fill.symbol, _change(fill), now)
+    else:
+        own = _position_of(order, now)
+        if order.role == OrderRole.ENTRY or abs(_change(fill)) <= _closable(own, fill.side):
+            return _apply(own, order, fill, first=first, now=now)
+        shares = _shares_of_exit(own, fill, now)
+    realized, cost = ZERO, fill.cost
+    for position, part in shares:
         piece = replace(fill, quantity=part, kept=ZERO, fee_value=cost)
-        realized += _apply(position, order, piece, first=False, now=now)
+        # It says nothing about what another strategy's position asked for.
+        its = order if position.strategy_id == order.strategy_id else None
+        realized += _apply(position, its, piece, first=False, now=now)
         cost = ZERO
     return realized
 
@@ -80,7 +98,30 @@ def _apply(
     )
     if protection or asked_before:
         queue_protection(position, now=now)
+    if effect.opened:
+        _look_at_others(position, now)
     return effect.realized_pnl
+
+
+def _look_at_others(position: Position, now: datetime) -> None:
+    """A stop that closes whatever is held would close this one too, from now on."""
+    stops = Order.objects.filter(
+        account_id=position.account_id,
+        symbol=position.symbol,
+        closes_all=True,
+        status__in=[each.value for each in WORKING],
+    ).exclude(link=position.pk)
+    for other in Position.objects.filter(pk__in=stops.values("link")):
+        queue_protection(other, now=now)
+
+
+def _change(fill: FillReport) -> Decimal:
+    return fill.side.sign * fill.moved
+
+
+def _closable(position: Position, side: OrderSide) -> Decimal:
+    """How much of it an execution on that side closes."""
+    return max(ZERO, -side.sign * position.quantity)
 
 
 def _shares(
@@ -90,7 +131,36 @@ def _shares(
 
     What is closed by hand was held by somebody: first what no strategy owns, then the strategies'
     positions, oldest first, or their exits would open the opposite. The rest is nobody's."""
-    rows = Position.objects.filter(account_id=account_id, symbol=symbol, is_open=True)
+    shares, left = _closing(_open_positions(account_id, symbol), change, now)
+    if left:
+        mine = next((each for each, _ in shares if each.strategy_id is None), None)
+        shares.append((mine or _position(owner_id, account_id, symbol, None, now), left))
+    return shares
+
+
+def _shares_of_exit(
+    own: Position, fill: FillReport, now: datetime
+) -> list[tuple[Position, Decimal]]:
+    """Whose positions an exit changes that took more than its own has: its stop had filled too.
+
+    A venue knows one position of the account and symbol, and has closed another's with it. What
+    nobody holds stays with its own: an entry of that may be told late."""
+    closed = _closable(own, fill.side)
+    beyond = EXACT.subtract(_change(fill), fill.side.sign * closed)
+    rows = _open_positions(own.account_id, own.symbol)
+    shares, left = _closing([each for each in rows if each.pk != own.pk], beyond, now)
+    mine = EXACT.add(closed, left)
+    return [(own, mine), *shares] if mine else shares
+
+
+def _open_positions(account_id: str, symbol: str) -> list[Position]:
+    return list(Position.objects.filter(account_id=account_id, symbol=symbol, is_open=True))
+
+
+def _closing(
+    rows: Sequence[Position], change: Decimal, now: datetime
+) -> tuple[list[tuple[Position, Decimal]], Decimal]:
+    """Which of the positions the change closes, and how much of it is left then."""
     opposite = [each for each in rows if each.quantity * change < 0]
     opposite.sort(key=lambda each: (each.strategy_id is not None, each.opened_at or now, each.pk))
     shares, left = [], abs(change)
@@ -99,10 +169,7 @@ def _shares(
         if part:
             shares.append((position, part))
             left = EXACT.subtract(left, part)
-    if left:
-        mine = next((each for each, _ in shares if each.strategy_id is None), None)
-        shares.append((mine or _position(owner_id, account_id, symbol, None, now), left))
-    return shares
+    return shares, left
 
 
 def _protection_json(
@@ -183,8 +250,9 @@ def _protection_after(position: Position, order: Order | None, effect: FillEffec
         stop, targets = protection_asked(order.protection)
         return resolve_protection(OrderSide(order.side), order.average_fill_price, stop, targets)
     held = Protection() if effect.opened else Protection.from_json(position.protection)
-    if order.role == OrderRole.TAKE_PROFIT and order.status == OrderStatus.FILLED:
-        return _without_target(held, order)
+    if order.role == OrderRole.TAKE_PROFIT:
+        taken = abs(EXACT.subtract(position.quantity, effect.holding.quantity))
+        return _without_target(held, order, taken, position.quantity)
     return held
 
 
@@ -193,19 +261,12 @@ def protection_asked(data: dict[str, Any]) -> tuple[StopLoss | None, tuple[TakeP
     return read_stop_loss(data["stop_loss"]), read_take_profits(data["take_profits"])
 
 
-def _without_target(held: Protection, order: Order) -> Protection:
-    """A reached target is gone; the shares of the others are of what is left."""
-    if not held.targets or order.limit_price is None:
+def _without_target(held: Protection, order: Order, taken: Decimal, before: Decimal) -> Protection:
+    """With less of the target, or without it."""
+    if order.limit_price is None:
         return held
-    price = order.limit_price
-    reached = min(held.targets, key=lambda each: abs(each.price - price))
-    rest = list(held.targets)
-    rest.remove(reached)
-    left = ONE - reached.fraction
-    if left <= 0:
-        return Protection(held.stop_price)
-    targets = tuple(type(each)(each.price, min(ONE, ratio(each.fraction, left))) for each in rest)
-    return Protection(held.stop_price, targets)
+    done = order.status == OrderStatus.FILLED
+    return after_target(held, order.limit_price, taken, before, done=done)
 
 
 def _position_of(order: Order, now: datetime) -> Position:

@@ -16,7 +16,7 @@ from orders.terms import Terms
 from risk.sizing import Cap, SizingRequest, SizingRules, caps_from, size_entry
 from risk.types import EntryPlan, Sizing, SizingMethod, Snapshot
 from tradehub.core.intent import Intent, Size
-from tradehub.core.money import ONE
+from tradehub.core.money import EXACT, ONE, ratio
 from tradehub.core.words import OrderSide, OrderType, SizeMode, Verb
 
 _NO_INSTRUMENT = Instrument(symbol="", quantity_step=ONE)
@@ -41,6 +41,7 @@ def propose_entry(
 ) -> Proposal:
     assert intent.symbol is not None
     snapshot = facts.snapshot(intent.symbol, terms.strategy, leg.side, market)
+    snapshot = replace(snapshot, buying_power=_power(snapshot.buying_power, intent, market))
     instrument = market.instruments.get(intent.symbol)
     price = entry_price(intent, leg.side, market)
     protection = _protection(intent, leg.side, price)
@@ -59,6 +60,7 @@ def propose_entry(
         sent_at=facts.sequence.sent_at,
         newer_at=facts.sequence.newer_at(intent.symbol),
         max_age_seconds=intent.max_age_seconds,
+        leverage=intent.leverage,
         delayed=str(intent.extras.get("exchange") or "").endswith(("_DL", "_DLY")),
     )
     request = SizingRequest(
@@ -81,6 +83,14 @@ def propose_entry(
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
     return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
+
+
+def _power(power: Decimal | None, intent: Intent, market: Market) -> Decimal | None:
+    """The venue counts it at the account's leverage; the entry may ask for one of its own."""
+    counted = None if market.account is None else market.account.leverage
+    if power is None or counted is None or intent.leverage is None:
+        return power
+    return ratio(EXACT.multiply(power, intent.leverage), counted)
 
 
 def _most(instrument: Instrument | None, kind: OrderType | None) -> Decimal | None:

@@ -1,35 +1,40 @@
 """Protection at the venue: stop and target of a position are placed, resized and cancelled here.
 
-Asked after every change of a position that asked for protection. It first writes what is to be
-placed, then cancels and sends, then looks at what works; a crash anywhere is mended by asking
-again. Where what rests holds the balance only the stop rests, and a target that was met is taken
-first. What can't be protected raises the alarm, or is closed where the profile says so.
+Asked after every change of a position that asked for protection. It first cancels what does not
+fit, then writes what is missing and sends it, then looks at what works; a crash anywhere is mended
+by asking again. Where what rests holds the balance, stop and target rest as a pair or the stop
+rests alone, and a watched target that was met is taken first. What can't be protected raises the
+alarm, or is closed where the profile says so.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import structlog
 from django.db.models import QuerySet
 
 from brokers.errors import BrokerError
-from orders.cancelling import cancel_at_venue
+from brokers.types import Pairs
 from orders.children import (
     CHILD_ROLES,
-    as_child,
+    as_children,
     children_of,
-    create_child,
+    create_children,
+    create_pair,
     is_taker,
+    was_tried,
     working_children,
     working_takers,
 )
 from orders.closing import close_bare, terms_of_entry
 from orders.lanes import hold_lane
-from orders.lifecycle import WORKING
+from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of
 from orders.models import LaneItem, Order, Position
 from orders.monitoring import watch_prices
+from orders.pairing import cancel_all, is_found, send_children
 from orders.positions import queue_protection, set_protected
 from orders.protection import (
     LOWEST,
@@ -37,16 +42,26 @@ from orders.protection import (
     NewChild,
     Protection,
     plan_children,
+    plan_guard,
     target_orders,
 )
-from orders.sending import Desk, NotYet, send_order
-from orders.taking import is_found, take_targets
+from orders.recording import record_event
+from orders.sending import Desk, NotYet
+from orders.taking import take_targets
 from risk.models import RiskProfile
 from tradehub.core.money import EXACT, ZERO
-from tradehub.core.words import OrderRole, OrderStatus
+from tradehub.core.words import OrderRole, OrderStatus, OrderType, TimeInForce
 from tradehub.lib.db import in_write_transaction
 
 log = structlog.get_logger(__name__)
+E = OrderEventName
+
+_HELD = (
+    "The venue holds the quantity for the position's stop, so no exit can rest beside it. Exit at "
+    "the market or with the time in force ioc, or give the entry a take_profit at that price."
+)
+CANCELS_TAKE = timedelta(seconds=10)
+"""For so long a cancel is waited for that the venue has not proven."""
 
 Shape = tuple[Decimal, Protection]
 """Quantity and protection of a position: what its children are planned for."""
@@ -59,6 +74,8 @@ class _Grid:
     step: Decimal
     tick: Decimal | None
     holds_balance: bool
+    pairs: Pairs = Pairs.NONE
+    pair_step: Decimal | None = None
     min_quantity: Decimal = ZERO
     min_notional: Decimal = ZERO
 
@@ -72,15 +89,25 @@ def protect_position(desk: Desk, position_id: str) -> None:
     symbol = Position.objects.values_list("symbol", flat=True).get(pk=position_id)
     grid = _grid(desk, symbol)
     take_targets(desk, position_id, tick=grid.tick)
-    cancels, shape = _write_children(desk, position_id, grid)
-    for order_id in cancels:
-        cancel_at_venue(desk, order_id)
+    _make_way(desk, position_id, grid)
+    shape = _write_children(desk, position_id, grid)
     queued = children_of(position_id).filter(status=OrderStatus.QUEUED.value).order_by("id")
-    for order in queued:
-        if not is_taker(order):
-            send_order(desk, order.pk)
+    send_children(desk, [each for each in queued if not is_taker(each)])
     if _judge(desk, position_id, grid, shape):
         _look_at_price(desk, symbol)
+
+
+def _make_way(desk: Desk, position_id: str, grid: _Grid) -> None:
+    """Cancel what does not fit. Where it holds the balance, what comes next has to wait until it
+    has ended: raises NotYet, for some seconds."""
+    position = Position.objects.get(pk=position_id)
+    plan = _plan(position, working_children(position_id), grid, desk.clock())
+    ended = cancel_all(desk, plan.cancel)
+    if not grid.holds_balance or all(each.status not in AT_VENUE for each in ended):
+        return
+    since = _items(position).order_by("created_at").values_list("created_at", flat=True).first()
+    if since is not None and desk.clock() - since < CANCELS_TAKE:
+        raise NotYet("OUTCOME_UNKNOWN", 1)
 
 
 def guard_doubted(desk: Desk) -> None:
@@ -113,10 +140,30 @@ def _was_guarded_since(taker: Order) -> bool:
     )
 
 
-def cancel_children(desk: Desk, order: Order) -> None:
-    """Free the quantity that protection holds, before an exit of it goes out."""
-    for order_id in _children_beside(order).values_list("pk", flat=True):
-        cancel_at_venue(desk, order_id)
+def make_room(desk: Desk, order: Order) -> bool:
+    """Before an exit leaves: protection ends that holds its quantity. Also for a limit that fills
+    at once or not at all: what is left is guarded again. One that would rest is denied, or the
+    position would have no stop for as long as it rests; then False."""
+    at_once = order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    held = desk.broker.capabilities().holds_balance and has_children(order)
+    if order.order_type == OrderType.MARKET or (held and at_once):
+        cancel_all(desk, _children_beside(order).values_list("pk", flat=True))
+    elif held:
+        _deny_resting(desk, order)
+        return False
+    return True
+
+
+def _deny_resting(desk: Desk, order: Order) -> None:
+    def deny() -> None:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        fresh = Order.objects.get(pk=order.pk)
+        if fresh.status == OrderStatus.QUEUED:
+            code = "UNSUPPORTED_BY_VENUE"
+            record_event(fresh, E.DENY, key="deny", now=now, reason=code, reason_text=_HELD)
+
+    in_write_transaction(deny)
 
 
 def has_children(order: Order) -> bool:
@@ -134,31 +181,39 @@ def _children_beside(order: Order) -> QuerySet[Order]:
     ).order_by("id")
 
 
-def _write_children(desk: Desk, position_id: str, grid: _Grid) -> tuple[tuple[str, ...], Shape]:
-    """Rows for what is missing; ids of what must go, and of which shape that was meant."""
+def _write_children(desk: Desk, position_id: str, grid: _Grid) -> Shape:
+    """Rows for what is missing, and for which shape of the position."""
 
-    def write() -> tuple[tuple[str, ...], Shape]:
+    def write() -> Shape:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         fresh = Position.objects.get(pk=position_id)
-        plan = _plan(fresh, working_children(position_id), grid)
-        for child in plan.place:
-            create_child(fresh, child, now)
-        return plan.cancel, _shape(fresh)
+        place = _plan(fresh, working_children(position_id), grid, now).place
+        roles = [each.role for each in place]
+        if grid.holds_balance and roles == [OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT]:
+            create_pair(fresh, place[0], place[1], now)
+        else:
+            create_children(fresh, place, now)
+        return _shape(fresh)
 
     return in_write_transaction(write)
 
 
-def _plan(position: Position, children: list[Order], grid: _Grid) -> ChildPlan:
+def _plan(position: Position, children: list[Order], grid: _Grid, now: datetime) -> ChildPlan:
     asked = Protection.from_json(position.protection).on_tick(grid.tick)
-    working = [as_child(each) for each in children]
-    return plan_children(position.quantity, asked.resting(grid.holds_balance), working, grid.step)
+    working = as_children(children, grid.pairs)
+    if not grid.holds_balance:
+        return plan_children(position.quantity, asked, working, grid.step)
+    tried = partial(was_tried, position, now=now)
+    return plan_guard(position.quantity, asked, working, grid.step, grid.pair_step, tried)
 
 
-def _watched(position: Position, grid: _Grid) -> list[NewChild]:
+def _watched(position: Position, children: list[Order], grid: _Grid) -> list[NewChild]:
     """The targets that don't rest at the venue."""
     asked = Protection.from_json(position.protection).on_tick(grid.tick)
     if asked.stop_price is None or not grid.holds_balance:
+        return []
+    if any(each.role == OrderRole.TAKE_PROFIT for each in children):
         return []
     return target_orders(position.quantity, asked, grid.step, grid.least(asked.stop_price))
 
@@ -188,8 +243,8 @@ def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
         # An unconfirmed child is not placed twice, and is not taken for protection either.
         children = working_children(position_id)
         sure = [each for each in children if each.status != OrderStatus.UNCONFIRMED]
-        missing = {each.role for each in _plan(position, sure, grid).place}
-        set_protected(position, not missing, now=now, watched=_watched(position, grid))
+        missing = {each.role for each in _plan(position, sure, grid, now).place}
+        set_protected(position, not missing, now=now, watched=_watched(position, sure, grid))
         if OrderRole.STOP_LOSS not in missing:
             return False
         log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
@@ -204,13 +259,17 @@ def _is_met(position_id: str) -> bool:
     return any(each.status == OrderStatus.QUEUED for each in working_takers(position_id))
 
 
-def _end_items(position: Position, now: datetime) -> None:
-    LaneItem.objects.filter(
+def _items(position: Position) -> QuerySet[LaneItem]:
+    return LaneItem.objects.filter(
         account_id=position.account_id,
         kind=LaneItem.Kind.PROTECT.value,
         status=LaneItem.Status.QUEUED.value,
         subject=position.pk,
-    ).update(status=LaneItem.Status.DONE.value, finished_at=now)
+    )
+
+
+def _end_items(position: Position, now: datetime) -> None:
+    _items(position).update(status=LaneItem.Status.DONE.value, finished_at=now)
 
 
 def _close_if_asked(position: Position, now: datetime) -> None:
@@ -240,13 +299,15 @@ def _grid(desk: Desk, symbol: str) -> _Grid:
         instrument = desk.broker.instrument(symbol)
     except BrokerError:
         instrument = None
-    holds = desk.broker.capabilities().holds_balance
+    able = desk.broker.capabilities()
     if instrument is None:
-        return _Grid(LOWEST, None, holds)
+        return _Grid(LOWEST, None, able.holds_balance)
     return _Grid(
         instrument.quantity_step,
         instrument.price_tick,
-        holds,
+        able.holds_balance,
+        able.pairs,
+        None if able.pairs is Pairs.NONE else instrument.pair_step,
         instrument.min_quantity,
         instrument.min_notional,
     )

@@ -5,9 +5,9 @@ change of a position; it answers which children to cancel and which to place, so
 any two steps is mended by asking again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
 from typing import Any
 
 from tradehub.core.intent import StopLoss, TakeProfit
@@ -25,6 +25,7 @@ from tradehub.core.words import OrderRole, OrderSide
 
 LOWEST = Decimal("1e-8")
 """The lowest price that a stop may have where no tick is known."""
+_SHARES = Context(prec=MAX_DIGITS, rounding=ROUND_UP)
 WATCHED = "watched"
 """Under which name a position keeps the targets that are watched."""
 
@@ -44,13 +45,6 @@ class Protection:
 
     def __bool__(self) -> bool:
         return self.stop_price is not None or bool(self.targets)
-
-    def resting(self, holds_balance: bool) -> "Protection":
-        """What of it is placed at the venue. Where that holds the balance for what rests, the stop
-        goes first and its targets are watched (`orders.monitoring`)."""
-        if not holds_balance or self.stop_price is None:
-            return self
-        return Protection(self.stop_price)
 
     def on_tick(self, tick: Decimal | None) -> "Protection":
         """With prices that the venue takes."""
@@ -94,6 +88,8 @@ class Child:
     price: Decimal
     quantity: Decimal
     """Not yet filled."""
+    partner: str | None = None
+    """Id of the one that it rests with as a pair, while that works too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +137,67 @@ def plan_children(
     wanted = _wanted(quantity, protection, step)
     cancel = []
     for child in working:
-        match = next(
-            (
-                new
-                for new in wanted
-                if (new.role, new.price, new.quantity) == (child.role, child.price, child.quantity)
-            ),
-            None,
-        )
+        match = next((new for new in wanted if _fits(child, new)), None)
         if match is None:
             cancel.append(child.id)
         else:
             wanted.remove(match)
     return ChildPlan(tuple(cancel), tuple(wanted))
+
+
+def plan_guard(
+    quantity: Decimal,
+    protection: Protection,
+    working: Sequence[Child],
+    step: Decimal,
+    pair_step: Decimal | None = None,
+    tried: Callable[[NewChild], bool] = lambda target: False,
+) -> ChildPlan:
+    """As `plan_children`, where what rests holds what it would sell: one stop of all, as a pair
+    with the target where there is just one. Other targets are watched, and so is one whose stop
+    rests alone already, since a stop that fits is never cancelled for a target.
+
+    `pair_step`: of which quantities pairs are taken; None for none. `tried`: whether a pair with
+    that target would be refused, so that the stop is not held up by it."""
+    if protection.stop_price is None:
+        return plan_children(quantity, protection, working, step)
+    wanted = _wanted(quantity, Protection(protection.stop_price), step)
+    target = _paired_target(quantity, protection, step, pair_step)
+    kept = _kept(working, wanted, target)
+    cancel = tuple(each.id for each in working if each.id not in kept)
+    if not kept and wanted and target is not None and not tried(target):
+        wanted.append(target)
+    return ChildPlan(cancel, () if kept else tuple(wanted))
+
+
+def _paired_target(
+    quantity: Decimal, protection: Protection, step: Decimal, pair_step: Decimal | None
+) -> NewChild | None:
+    """The one target that is of all that is held."""
+    size = round_down(abs(quantity), step)
+    if pair_step is None or size % pair_step:
+        return None
+    targets = target_orders(quantity, protection, step)
+    return targets[0] if [each.quantity for each in targets] == [size] else None
+
+
+def _kept(
+    working: Sequence[Child], wanted: Sequence[NewChild], target: NewChild | None
+) -> set[str]:
+    """Ids of the stop that fits and its partner. A partner that doesn't takes its stop with it, as
+    the venue ends both."""
+    by_id = {child.id: child for child in working}
+    for stop in (each for each in working if any(_fits(each, new) for new in wanted)):
+        partner = by_id.get(stop.partner or "")
+        if partner is None:
+            return {stop.id}
+        if target is not None and _fits(partner, target):
+            return {stop.id, partner.id}
+    return set()
+
+
+def _fits(child: Child, new: NewChild) -> bool:
+    return (new.role, new.price, new.quantity) == (child.role, child.price, child.quantity)
 
 
 def _wanted(quantity: Decimal, protection: Protection, step: Decimal) -> list[NewChild]:
@@ -185,6 +229,42 @@ def target_orders(
             wanted.append(NewChild(OrderRole.TAKE_PROFIT, side, target.price, share))
             left -= share
     return wanted
+
+
+def after_target(
+    held: Protection, price: Decimal, filled: Decimal, before: Decimal, *, done: bool
+) -> Protection:
+    """What is asked for once `filled` of the position, which was `before`, was sold at that target.
+
+    Shares are of what is left, so that each target keeps its own quantity. `done`: the target's
+    order has filled as a whole; then it is gone, and who shared the rest shares all of it."""
+    if not held.targets:
+        return held
+    reached = min(held.targets, key=lambda each: abs(each.price - price))
+    others = list(held.targets)
+    others.remove(reached)
+    left = EXACT.subtract(abs(before), filled)
+    if done:
+        rest = EXACT.subtract(ONE, reached.fraction)
+        kept = others if rest > 0 else []
+        return _shared(held.stop_price, [(each, each.fraction) for each in kept], rest)
+    if left <= 0:
+        return Protection(held.stop_price)
+    shares = []
+    for each in held.targets:
+        share = EXACT.multiply(each.fraction, abs(before))
+        if each is reached:
+            share = max(EXACT.subtract(share, filled), LOWEST)
+        shares.append((each, left if each.fraction == ONE else share))
+    return _shared(held.stop_price, shares, left)
+
+
+def _shared(
+    stop_price: Decimal | None, shares: Sequence[tuple[Target, Decimal]], whole: Decimal
+) -> Protection:
+    """Rounded up at the last digit, or a share would lose a whole step as it is rounded down."""
+    targets = (Target(each.price, min(ONE, _SHARES.divide(share, whole))) for each, share in shares)
+    return Protection(stop_price, tuple(targets))
 
 
 def closing_side(quantity: Decimal) -> OrderSide:

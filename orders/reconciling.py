@@ -13,10 +13,12 @@ from functools import partial
 
 import structlog
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokers.base import Broker
-from brokers.errors import BrokerError
+from brokers.budget import at
+from brokers.budgeting import Priority
+from brokers.errors import BrokerError, RateLimited
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from brokers.types import OrderReport, ReportStatus
@@ -55,6 +57,8 @@ LOOKBACK = timedelta(minutes=5)
 """Fills are read from so long before the last comparison: venues tell some late."""
 AT_WORK, IDLE = timedelta(seconds=30), timedelta(seconds=60)
 IN_DOUBT, FAILED = timedelta(seconds=3), timedelta(seconds=5)
+HELD_BACK = timedelta(seconds=15)
+"""After one that the rate budget did not let out: asking oftener gets no more of it."""
 DOUBT_FOR = timedelta(seconds=5)
 """A venue must contradict us at least so long, in two looks, before its word ends an order."""
 CLAIMED_FOR = timedelta(seconds=60)
@@ -151,10 +155,12 @@ def claim_comparison(account_id: str, *, now: datetime) -> bool:
 
 
 def due_accounts(*, now: datetime) -> list[BrokerAccount]:
-    """Accounts to compare now: those whose time has come, and those never compared. A disabled
-    one only while something of it is open."""
+    """Accounts to compare now: those whose time has come, and those never compared. The one that
+    was compared longest ago goes first, so that all get their share where the venue's limit does
+    not suffice for all. A disabled one only while something of it is open."""
     due = Q(reconciliation__due_at__lte=now) | Q(reconciliation__isnull=True)
-    rows = BrokerAccount.objects.filter(due).order_by("reconciliation__due_at", "pk")
+    longest_ago = F("reconciliation__reconciled_at").asc(nulls_first=True)
+    rows = BrokerAccount.objects.filter(due).order_by(longest_ago, "pk")
     return [each for each in rows if each.enabled or anything_open(each.pk)]
 
 
@@ -206,11 +212,14 @@ def _read(account: BrokerAccount, broker: Broker, clock: Clock) -> _Look:
     baseline = None if row is None else row.baseline_at
     last = None if row is None else row.reconciled_at
     since = started if last is None else last - LOOKBACK
-    theirs, error = read_theirs(broker, account.pk, since=since)
-    findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
-    theirs, further = ask_further(broker, account.pk, theirs, findings, since=since)
+    waits = row is None or row.required_at is not None
+    # Of a venue's limit the rounds leave something to accounts that may not trade before theirs.
+    with at(Priority.NORMAL if waits else Priority.LAST):
+        theirs, error = read_theirs(broker, account.pk, since=since)
+        findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
+        theirs, further = ask_further(broker, account.pk, theirs, findings, since=since)
+        prices = prices_of(broker, account.pk, findings)
     settle = timedelta(seconds=broker.capabilities().settle_seconds)
-    prices = prices_of(broker, account.pk, findings)
     return _Look(account, theirs, prices, error or further, started, max(settle, DOUBT_FOR))
 
 
@@ -316,7 +325,7 @@ def _finish(look: _Look, row: Reconciliation, doubts: dict[str, str], now: datet
 
 def _pause(account_id: str, error: str, doubts: dict[str, str]) -> timedelta:
     if error:
-        return FAILED
+        return HELD_BACK if error == RateLimited.code else FAILED
     open_drifts = Drift.objects.filter(account_id=account_id, healed_at__isnull=True)
     if doubts or open_drifts.filter(confirmed_at__isnull=True).exists():
         return IN_DOUBT

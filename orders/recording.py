@@ -134,6 +134,8 @@ def apply_report(
         raise Order.DoesNotExist(order_id)
     # What only fills told of does not name the order; it keeps its number.
     venue: dict[str, Any] = {"venue_order_id": report.venue_order_id or order.venue_order_id}
+    if report.closes_all:
+        venue["closes_all"] = True
     if left_at is not None:
         venue["submitted_at"] = left_at
     for fill in report.fills:
@@ -149,6 +151,8 @@ def apply_report(
         if event is E.REJECT and order.filled_quantity:
             event = E.CANCEL  # a part was taken, so only the rest was refused
         data = {"venue_code": report.code, "text": report.text}
+        if report.filled_quantity > order.filled_quantity:
+            data["filled"] = plain(report.filled_quantity)  # its fills come later
         reason: dict[str, Any] = {
             "reason": _reason_of(event, report),
             "reason_text": " ".join(filter(None, (report.code, report.text)))[:300],
@@ -218,9 +222,19 @@ def _record_fill(order: Order, fill: FillReport, venue: dict[str, Any], now: dat
         **_no_doubt_left(order),
         **venue,
     )
-    realized = move_position(order, fill, first=not earlier, now=now)
+    first = not earlier and not _goes_on(order)
+    realized = move_position(order, fill, first=first, now=now)
     if realized:
         Fill.objects.filter(pk=row.pk).update(realized_pnl=realized)
+
+
+def _goes_on(order: Order) -> bool:
+    """It took the place of an order that had filled in part, so its first fill is no new trade."""
+    while order.replaces is not None:
+        order = order.replaces
+        if order.filled_quantity:
+            return True
+    return False
 
 
 def _no_doubt_left(order: Order) -> dict[str, str]:

@@ -80,9 +80,10 @@ class RequestResult:
 
 
 def request_result(user: User, item_id: int) -> RequestResult:
-    """Of a manual order or a close. Raises NotFound, also for somebody else's."""
+    """Of a manual order, a close or a replacement. Raises NotFound, also for somebody else's."""
+    kinds = [LaneItem.Kind.DECIDE.value, LaneItem.Kind.REPLACE.value]
     item = LaneItem.objects.filter(
-        pk=item_id, account__owner=user, signal__isnull=True, kind=LaneItem.Kind.DECIDE.value
+        pk=item_id, account__owner=user, signal__isnull=True, kind__in=kinds
     ).first()
     if item is None:
         raise NotFound
@@ -90,6 +91,8 @@ def request_result(user: User, item_id: int) -> RequestResult:
     order = None
     if decision is not None:
         order = orders_for(user).filter(decision=decision).order_by("id").first()
+        if order is None and item.subject in decision.cancels:
+            order = order_for(user, item.subject)  # it had filled as much: it was only cancelled
     return RequestResult(item, decision, order)
 
 

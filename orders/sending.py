@@ -24,14 +24,16 @@ from brokers.errors import (
     RateLimited,
     Unsupported,
 )
-from brokers.types import OrderReport, OrderRequest
+from brokers.types import OrderReport, OrderRequest, ReportStatus
 from orders.exiting import fit_exit
 from orders.gate import refusal_at_the_gate
 from orders.lanes import LEASE, Claim, LostLane, hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order
+from orders.positions import shares_symbol
 from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, record_event
+from orders.remaining import fit_replacement
 from tradehub.core.intent import Trail
 from tradehub.core.words import (
     OrderRole,
@@ -85,10 +87,13 @@ def send_order(desk: Desk, order_id: str) -> Order:
     return attempt_order(desk, order) if leaves else order
 
 
-def mark_sending(order: Order, *, now: datetime) -> bool:
+def mark_sending(order: Order, *, now: datetime, at_once: bool = False) -> bool:
     """The last gate of a queued order, then `sending`, in the transaction that holds the lane:
-    it is committed before the request leaves. False: it has ended instead."""
-    if order.role == OrderRole.EXIT:
+    it is committed before the request leaves. False: it has ended instead. `at_once`: what it
+    replaces ends with the same request."""
+    if order.replaces_id is not None and not at_once:
+        fit_replacement(order, now=now)
+    if order.role == OrderRole.EXIT and order.status == OrderStatus.QUEUED:
         fit_exit(order, now=now)
     if order.status != OrderStatus.QUEUED:
         return False
@@ -111,17 +116,22 @@ def mark_sending(order: Order, *, now: datetime) -> bool:
     )
 
 
-def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Order:
+def attempt_order(
+    desk: Desk,
+    order: Order,
+    finish: Finish | None = None,
+    submit: Callable[[OrderRequest], OrderReport] | None = None,
+) -> Order:
     """One request for an order that is committed as `sending`; returns it as recorded.
 
-    `finish` is called in the transaction that records a proven outcome. Raises NotYet and
-    LostLane."""
+    `finish` is called in the transaction that records a proven outcome. `submit` sends it in
+    another way than by itself. Raises NotYet and LostLane."""
     if desk.clock() - order.updated_at > LEASE / 2:
         # We slept since `sending` was committed: another worker may be asking about it by now.
         raise LostLane(order.account_id)
     left_at = desk.clock()
     try:
-        report = desk.broker.submit(request_of(order))
+        report = (submit or desk.broker.submit)(request_of(order))
     except CERTAIN_REFUSALS as error:
         return _refuse(desk, order, error, finish)
     except (NotSent, RateLimited) as error:
@@ -130,7 +140,17 @@ def attempt_order(desk: Desk, order: Order, finish: Finish | None = None) -> Ord
     except Exception as error:  # whatever else happened, the order may be at the venue
         _lose(desk, order, error)
         raise NotYet("OUTCOME_UNKNOWN", 1) from error
-    return record_answer(desk, order, report, finish, left_at if order.attempts == 1 else None)
+    since = left_at if order.attempts == 1 else None
+    recorded = record_answer(desk, order, report, finish, since)
+    if _closed_less(order, report):
+        reconcile_soon(order.account_id, desk.clock())
+    return recorded
+
+
+def _closed_less(order: Order, report: OrderReport) -> bool:
+    """The venue had less to close than we think is held: something is not known here yet."""
+    over = report.status not in (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED)
+    return order.reduce_only and over and report.filled_quantity < order.quantity
 
 
 def fingerprint(order: Order) -> str:
@@ -154,8 +174,10 @@ def request_of(order: Order) -> OrderRequest:
         stop_price=order.stop_price,
         trail=trail,
         reduce_only=order.reduce_only,
+        closes_all=order.role == OrderRole.STOP_LOSS and not shares_symbol(order),
         link=order.link,
         extended_hours=order.extended_hours,
+        leverage=order.leverage,
     )
 
 
@@ -204,9 +226,12 @@ def record_error(
 
 def _refuse(desk: Desk, order: Order, error: BrokerError, finish: Finish | None = None) -> Order:
     text = " ".join(filter(None, (error.venue_code, error.text)))[:300]
-    return record_error(
+    refused = record_error(
         desk, order, E.REJECT, "reject", error, finish, reason=error.code, reason_text=text
     )
+    if order.reduce_only:  # there may be less to close than we think
+        reconcile_soon(order.account_id, desk.clock())
+    return refused
 
 
 def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:

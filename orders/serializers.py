@@ -63,6 +63,7 @@ class OrderSerializer(StrictModelSerializer):
     strategy = IdOf("strategy", allow_null=True)
     signal = IdOf("signal", allow_null=True)
     parent = IdOf("parent", allow_null=True)  # type: ignore[assignment]  # as with `source` below
+    replaces = IdOf("replaces", allow_null=True)
     status = serializers.CharField(read_only=True)
     source = serializers.CharField(read_only=True)  # type: ignore[assignment]  # the stubs know `source` as an attribute of a field
     reason = serializers.SerializerMethodField()
@@ -88,7 +89,9 @@ class OrderSerializer(StrictModelSerializer):
             "limit_price",
             "stop_price",
             "trail",
+            "leverage",
             "parent",
+            "replaces",
             "role",
             "status",
             "reason",
@@ -130,6 +133,16 @@ class ManualOrderSerializer(StrictSerializer):
     )
     strategy = serializers.CharField(max_length=32, required=False, allow_null=True)
     risk_profile = serializers.CharField(max_length=32, required=False, allow_null=True)
+
+
+class ReplaceSerializer(StrictSerializer):
+    """What is left out stays as it is."""
+
+    quantity = DecimalString(
+        required=False, allow_null=True, help_text="in all, with what has filled already"
+    )
+    limit_price = DecimalString(required=False, allow_null=True)
+    stop_price = DecimalString(required=False, allow_null=True)
 
 
 class ReviewSerializer(StrictSerializer):

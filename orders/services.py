@@ -15,15 +15,17 @@ from brokers.models import BrokerAccount
 from orders.closing import queue_close
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import ENDED, WORKING
-from orders.manual import manual_intent, manual_terms
+from orders.manual import manual_change, manual_intent, manual_terms
 from orders.models import LaneItem, Order, Position
+from orders.remaining import NOT_REPLACEABLE, waiting_replacement
+from orders.replacing import amended_intent, changes_nothing, terms_of_order, why_not_replaceable
 from orders.syncing import sync_account
 from orders.terms import Terms
 from risk import services as risk
 from risk.models import RiskProfile, TradingState
 from risk.selectors import risk_profile_for, risk_profiles_for
 from tradehub.core.errors import BadInput, Conflict, NotFound
-from tradehub.core.words import OrderSource, Scope
+from tradehub.core.words import OrderSource, OrderType, Scope
 from tradehub.lib.db import in_write_transaction
 
 TermsSource = Callable[[User, str, str], Terms | None]
@@ -91,7 +93,49 @@ def cancel_order(*, order: Order, actor: User, now: datetime, ip: str = "") -> L
         if status in ENDED:
             raise Conflict(f"The order is {status} already: there is nothing to cancel.")
         _audit(order, "order.cancel_asked", {"symbol": order.symbol}, actor, now, ip)
-        return _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
+        item = _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
+        replacement = waiting_replacement(order.pk)
+        if replacement is not None:
+            _queue_once(order.account_id, LaneItem.Kind.CANCEL, replacement.pk, now)
+        return item
+
+    return in_write_transaction(work)
+
+
+def replace_order(
+    *,
+    order: Order,
+    fields: Mapping[str, Any],
+    actor: User,
+    now: datetime,
+    source: OrderSource = OrderSource.MANUAL,
+    ip: str = "",
+) -> LaneItem:
+    """Queue a replacement; `orders.selectors.request_result` tells what became of it.
+
+    `fields`: quantity (in all, with what has filled), limit_price, stop_price; what is left out
+    stays. Raises BadInput, and Conflict for an order that can't be replaced."""
+    change = manual_change(fields, OrderType(order.order_type))
+
+    def work() -> LaneItem:
+        fresh = Order.objects.select_related("decision__item", "owner").get(pk=order.pk)
+        why = why_not_replaceable(fresh)
+        if why:
+            raise Conflict(f"The order can't be replaced. {why}", code=NOT_REPLACEABLE)
+        intent = amended_intent(fresh, change)
+        if changes_nothing(fresh, intent):
+            raise BadInput("This is what the order asks for already.", pointer="")
+        _audit(fresh, "order.replace_asked", {"intent": intent.to_json()}, actor, now, ip)
+        ring_on_commit([fresh.account_id])
+        return LaneItem.objects.create(
+            account_id=fresh.account_id,
+            kind=LaneItem.Kind.REPLACE.value,
+            subject=fresh.pk,
+            intents=[intent.to_json()],
+            terms=terms_of_order(fresh, source).to_json(),
+            due_at=now,
+            created_at=now,
+        )
 
     return in_write_transaction(work)
 

@@ -1,8 +1,9 @@
-"""The stream process: all streams in one event loop, and a thread that polls beside them.
+"""The stream process: all streams in one event loop, and threads that look at prices and poll.
 
 Polling stays the truth, here once a second for accounts without a living stream (paper has none),
-and now and then for the others. Marks of open positions go to open pages. Without this process
-resting orders fill a little later: the workers poll too.
+and now and then for the others. Marks of open positions go to open pages. Feeds of prices are
+beside the streams of accounts (`orders.pricing`). Without this process resting orders fill a little
+later: the workers poll too.
 """
 
 import asyncio
@@ -25,14 +26,19 @@ from redis import RedisError
 
 from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
+from brokers.prices.board import Board
+from brokers.prices.shared import streamed_quotes
+from brokers.prices.station import PriceStation
 from brokers.registry import connect
 from brokers.streams.leases import Leases
 from brokers.streams.line import Means
 from brokers.streams.station import Station
 from brokers.streams.venues import open_stream
+from brokers.types import Quote
 from orders.marking import Marker
 from orders.models import Position
-from orders.monitoring import watch_account
+from orders.monitoring import watch_account, watch_prices, watched_symbols
+from orders.pricing import Pricer
 from orders.streaming import Recorder, missed_fills
 from orders.syncing import accounts_at_work, sync_account
 from tradehub.lib import duties
@@ -41,7 +47,7 @@ from tradehub.lib.heartbeat import redis_client, stream_pulse
 
 POLL_SECONDS = 1.0
 POLL_STREAMED_SECONDS = 15.0
-"""How often an account is polled whose stream tells of it."""
+"""How often an account is polled whose stream tells of it, and asked for prices that feeds tell."""
 DOUBT_SECONDS = 15.0
 DISTRUSTED_SECONDS = 600.0
 """For so long after it missed something a stream saves no polling."""
@@ -65,12 +71,15 @@ async def _run() -> None:
         loop.add_signal_handler(number, stop.set)
     recorder = make_recorder(loop)
     station = make_station(recorder)
+    prices, pricer = make_prices(recorder)
     poller = Poller(station, loop)
     poller.start()
+    pricer.start()
     try:
-        await station.run(stop)
+        await asyncio.gather(station.run(stop), prices.run(stop))
     finally:
         poller.stop()
+        pricer.stop()
         recorder.turns.close()
 
 
@@ -83,16 +92,28 @@ def make_recorder(loop: asyncio.AbstractEventLoop) -> Recorder:
 
 
 def make_station(recorder: Recorder, *, clock: Callable[[], datetime] = utc_now) -> Station:
-    owner = f"{gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-
     means = Means(
         ear=recorder,
         open_stream=lambda account: open_stream(account, now=clock),
         clock=clock,
     )
-    leases = Leases(redis_client(), owner)
+    leases = Leases(redis_client(), _owner())
     threads = ThreadPoolExecutor(THREADS, "station")
     return Station(means, leases, redis_client(), threads, lives=lives, looked=looked)
+
+
+def make_prices(
+    recorder: Recorder, *, clock: Callable[[], datetime] = utc_now
+) -> tuple[PriceStation, Pricer]:
+    board, redis = Board(), redis_client()
+    pricer = Pricer(board, redis, recorder.turns.put, clock)
+    leases, threads = Leases(redis, _owner()), ThreadPoolExecutor(THREADS, "feeds")
+    return PriceStation(board, pricer.needed, leases, redis, threads, clock), pricer
+
+
+def _owner() -> str:
+    """Of leases."""
+    return f"{gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 def lives(now: datetime) -> None:
@@ -119,6 +140,8 @@ class Poller:
     marker: Marker = field(default_factory=Marker)
     clock: Callable[[], datetime] = utc_now
     _polled: dict[str, float] = field(default_factory=dict)
+    _priced: dict[str, float] = field(default_factory=dict)
+    """Account -> when its venue was last asked for the prices that it waits for."""
     _doubted_at: float = 0.0
     _distrusted: dict[str, float] = field(default_factory=dict)
     """Account -> until when."""
@@ -163,10 +186,24 @@ class Poller:
 
     def _watch(self, account: BrokerAccount) -> None:
         """A stream tells of orders, not of prices that positions wait for."""
+        told = self._told(account)
         try:
-            watch_account(account, connect(account, now=self.clock), clock=self.clock)
+            if told:
+                watch_prices(account.pk, told, self.clock())
+            else:
+                watch_account(account, connect(account, now=self.clock), clock=self.clock)
         except BrokerError as error:
             log.warning("watch_failed", account=account.pk, error=error.code)
+
+    def _told(self, account: BrokerAccount) -> dict[str, Quote]:
+        """What feeds tell, where they tell all of it; empty when the venue is to be asked."""
+        symbols, now = watched_symbols(account.pk), monotonic()
+        told = streamed_quotes(account, symbols, now=self.clock())
+        asked = self._priced.get(account.pk, float("-inf"))
+        if len(told) == len(symbols) and now - asked < POLL_STREAMED_SECONDS:
+            return told
+        self._priced[account.pk] = now
+        return {}
 
     def _is_due(self, account_id: str) -> bool:
         line, now = self.station.lines().get(account_id), monotonic()

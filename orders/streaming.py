@@ -60,6 +60,9 @@ class Outcome(StrEnum):
 
 def record_told(account_id: str, report: OrderReport, *, now: datetime) -> Outcome:
     """Record what an event says of an order, as far as its books are complete."""
+    known = _order_of(account_id, report)
+    if known is not None and _tells_only_of_more(known, report):
+        return Outcome.BEHIND  # nothing to record yet: no turn at the database is waited for
 
     def record() -> Outcome:
         lock_account(account_id)
@@ -116,6 +119,11 @@ def _lacking(order: Order, report: OrderReport) -> Decimal:
     )
     fresh = (each.quantity for each in report.fills if each.venue_fill_id not in known)
     return report.filled_quantity - sum(fresh, order.filled_quantity)
+
+
+def _tells_only_of_more(order: Order, report: OrderReport) -> bool:
+    at_venue = order.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
+    return at_venue and not report.fills and report.filled_quantity > order.filled_quantity
 
 
 def _ring_where_due(account_id: str, now: datetime) -> None:

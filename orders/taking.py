@@ -18,9 +18,10 @@ from orders.children import working_children, working_takers
 from orders.lanes import hold_lane
 from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.models import Order, Position
+from orders.pairing import cancel_all, is_found
 from orders.protection import Protection, closing_side
 from orders.recording import record_event
-from orders.sending import Desk, NotYet, record_answer, send_order
+from orders.sending import Desk, NotYet, send_order
 from orders.triggers import target_met
 from tradehub.core.words import OrderSide, OrderStatus
 from tradehub.lib.db import in_write_transaction
@@ -61,10 +62,8 @@ def _is_worth_it(desk: Desk, taker: Order) -> bool:
 
 def _free_its_quantity(desk: Desk, taker: Order) -> None:
     """Cancel what rests for the position. Raises NotYet while that is not proven."""
-    for child in working_children(str(taker.link)):
-        ended = cancel_at_venue(desk, child.pk)
-        if ended.status not in WORKING:
-            continue
+    resting = [child.pk for child in working_children(str(taker.link))]
+    if any(each.status in WORKING for each in cancel_all(desk, resting)):
         if desk.clock() - taker.created_at > CANCELS_TAKE:
             _give_up(desk, taker, "The venue did not cancel the stop that held its quantity.")
             return
@@ -110,20 +109,6 @@ def _send(desk: Desk, taker: Order) -> Order:
     elif is_found(desk, taker):
         taker.refresh_from_db()
     return taker
-
-
-def is_found(desk: Desk, taker: Order) -> bool:
-    """One look at a target in doubt, before its stop goes back: where the account holds more than
-    the position, both could fill. What the venue says is recorded."""
-    name = desk.broker.capabilities().name_of(taker.client_order_id, taker.venue_order_id)
-    try:
-        report = desk.broker.order(name) if name else None
-    except BrokerError:
-        return False
-    if report is None:
-        return False
-    record_answer(desk, taker, report)
-    return True
 
 
 def _end_rest(desk: Desk, taker: Order) -> None:

@@ -5,7 +5,7 @@ from celery import current_app, shared_task
 
 from brokers.models import BrokerAccount
 from brokers.room import room
-from orders import day_starts, snapshots
+from orders import cash_entries, day_starts, snapshots
 from orders.seats import seats
 from orders.syncing import accounts_at_work, sync_account
 from tradehub.lib import duties
@@ -64,3 +64,24 @@ def snapshot_account(account_id: str) -> None:
 @shared_task(name="orders.tasks.thin_snapshots")
 def thin_snapshots() -> None:
     snapshots.thin_snapshots(now=utc_now())
+
+
+@shared_task(name="orders.tasks.read_due_cash_entries")
+def read_due_cash_entries() -> None:
+    """Hands out the accounts that are due, and asks no venue itself."""
+    for account_id in cash_entries.claim_due(now=utc_now()):
+        current_app.send_task(
+            "orders.tasks.read_cash_entries", args=(account_id,), queue="background", expires=300
+        )
+
+
+@shared_task(name="orders.tasks.read_cash_entries")
+def read_cash_entries(account_id: str) -> None:
+    account = BrokerAccount.objects.filter(pk=account_id).first()
+    if account is None:
+        return
+    with room.place(account.kind) as found:
+        if found:
+            cash_entries.read_cash_entries(account)
+        else:
+            cash_entries.come_back(account_id, now=utc_now())

@@ -41,6 +41,8 @@ class Terms:
     symbol_map: Mapping[str, str] = field(default_factory=dict)
     default_order_type: OrderType = OrderType.MARKET
     default_time_in_force: TimeInForce = TimeInForce.DAY
+    leverage: Decimal | None = None
+    """At which it trades, where the venue lets an entry say so; None: at the account's."""
     default_stop_loss_percent: Decimal | None = None
     default_take_profit_percent: Decimal | None = None
     on_opposite: OnOpposite = "close"
@@ -61,6 +63,7 @@ class Terms:
             "symbol_map": dict(self.symbol_map),
             "default_order_type": self.default_order_type,
             "default_time_in_force": self.default_time_in_force,
+            "leverage": plain_or_none(self.leverage),
             "default_stop_loss_percent": plain_or_none(self.default_stop_loss_percent),
             "default_take_profit_percent": plain_or_none(self.default_take_profit_percent),
             "on_opposite": self.on_opposite,
@@ -76,8 +79,8 @@ class Terms:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`, for a record this program wrote itself."""
         values = dict(data)
-        for name in ("default_stop_loss_percent", "default_take_profit_percent"):
-            values[name] = None if values[name] is None else Decimal(values[name])
+        for name in ("leverage", "default_stop_loss_percent", "default_take_profit_percent"):
+            values[name] = None if values.get(name) is None else Decimal(values[name])
         values["default_order_type"] = OrderType(values["default_order_type"])
         values["default_time_in_force"] = TimeInForce(values["default_time_in_force"])
         values["symbols"] = tuple(values["symbols"])
@@ -105,6 +108,8 @@ def effective_intent(intent: Intent, terms: Terms) -> Intent:
     if not targets and terms.default_take_profit_percent is not None:
         targets = (TakeProfit(percent=terms.default_take_profit_percent),)
     intent = replace(intent, **kept, stop_loss=stop_loss, take_profits=targets)
+    if intent.leverage is None and terms.leverage is not None:
+        intent = replace(intent, leverage=terms.leverage)
     if _is_limit_by_default(intent, terms):
         intent = replace(intent, limit_price=intent.reference_price)
     return replace(

@@ -15,12 +15,14 @@ from brokers.base import Broker
 from brokers.budget import at
 from brokers.budgeting import Priority
 from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
-from orders.children import is_taker
+from orders.children import is_paired_target, is_taker
 from orders.gate import refusal_at_the_gate
 from orders.lanes import hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order
+from orders.pairing import deny_target_of
 from orders.recording import record_event
+from orders.remaining import has_room
 from orders.sending import (
     MAX_ATTEMPTS,
     Desk,
@@ -53,15 +55,24 @@ def settle_unconfirmed(desk: Desk) -> None:
 
     Raises NotYet while one is left: what comes later could depend on it. One about which nothing
     could be learnt for a minute is handed to its owner, so that exits can pass."""
+    waits: list[NotYet] = []
     for order in _UNPROVEN.all(account=desk.claim.account_id):
         order = _given_up_by_its_sender(desk, order)
         try:
             _look_up(desk, order)
-        except NotYet:
+        except NotYet as wait:
             since = order.silent_since
             if since is None or desk.clock() - since < REVIEW_AFTER:
-                raise
-            hand_over(desk, order, "The venue told nothing about it for a minute.")
+                waits.append(wait)
+            else:
+                hand_over(desk, order, "The venue told nothing about it for a minute.")
+    if waits:
+        raise min(waits, key=lambda each: each.seconds)
+
+
+def doubted_symbols(account_id: str) -> frozenset[str]:
+    """Of the orders that are still being asked about."""
+    return frozenset(each.symbol for each in _UNPROVEN.all(account=account_id))
 
 
 _UNPROVEN = Prepared(
@@ -211,6 +222,10 @@ def _resend_or_deny(order: Order, now: datetime) -> None:
     refusal = refusal_at_the_gate(order, now=now)
     if refusal is None and is_taker(order):
         refusal = "NOT_SENT", "It never arrived, and its position has its stop again."
+    elif refusal is None and is_paired_target(order):
+        refusal = "NOT_SENT", "It never arrived with its stop, which goes out alone."
+    elif refusal is None and not has_room(order):
+        refusal = "NOT_SENT", "It never arrived, and the order that it replaces has not made way."
     elif refusal is None and attempt > MAX_ATTEMPTS:
         refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
     if refusal is not None:
@@ -229,3 +244,4 @@ def _resend_or_deny(order: Order, now: datetime) -> None:
         look_at=None,
         silent_since=None,
     )
+    deny_target_of(order, now)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from uuid import uuid4
 
 import structlog
@@ -21,7 +22,9 @@ from brokers.budget import at
 from brokers.budgeting import Priority
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from orders.beside import sort_waiting
 from orders.cancelling import cancel_at_venue, insist_on_cancel
+from orders.children import working_takers
 from orders.deciding import decide_item
 from orders.facts import open_symbols
 from orders.holding import HELD_KINDS, hold_waiting
@@ -37,14 +40,16 @@ from orders.lanes import (
 from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
+from orders.pausing import pause_item, pause_items
 from orders.protecting import (
-    cancel_children,
     guard_doubted,
     has_children,
+    make_room,
     protect_position,
 )
 from orders.reconciling import ensure_reconciled
 from orders.recording import makes_way, record_event
+from orders.replacing import pass_on, replace_at_venue
 from orders.sending import (
     Desk,
     Finish,
@@ -56,9 +61,9 @@ from orders.sending import (
 from orders.settling import settle
 from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
-from orders.unconfirmed import settle_unconfirmed
+from orders.unconfirmed import doubted_symbols, settle_unconfirmed
 from tradehub.core.intent import Intent
-from tradehub.core.words import OrderRole, OrderSource, OrderStatus, OrderType
+from tradehub.core.words import OrderRole, OrderSource, OrderStatus
 from tradehub.lib import metrics
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
@@ -114,16 +119,25 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
         settle_unconfirmed(desk)
     except NotYet as wait:
         guard_doubted(desk)
-        _postpone_lane(desk, wait)
+        done = _go_on_beside(desk, account, trades)
+        _postpone_lane(desk, wait, trades)
         return done
     while (item := next_item(account.pk, now=clock())) is not None:
         if not trades and item.kind in HELD_KINDS:
             trades = not hold_waiting(claim, clock=clock)
             continue
         if not _do(desk, account, item):
-            break
+            return done + _go_on_beside(desk, account, trades)
         done += 1
     return done
+
+
+def _go_on_beside(desk: Desk, account: BrokerAccount, trades: bool) -> int:
+    """While an order is in doubt: what can't depend on it; how many items."""
+    if not doubted_symbols(account.pk):
+        return 0
+    items, _ = sort_waiting(account.pk, now=desk.clock(), trades=trades)
+    return sum(1 for _ in takewhile(partial(_do, desk, account), items))
 
 
 def _desk(claim: Claim, account: BrokerAccount, clock: Callable[[], datetime]) -> Desk:
@@ -140,7 +154,7 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     try:
         finished = _HANDLERS[LaneItem.Kind(item.kind)](desk, account, item)
     except NotYet as wait:
-        _postpone(desk, item, wait.seconds)
+        pause_item(desk, item, wait.seconds)
         return False
     except LostLane:
         raise
@@ -239,9 +253,8 @@ def _send(desk: Desk, order: Order) -> None:
         send_order(desk, order.pk)
         return
     with at(Priority.FIRST):  # one turn for both, where a venue's limits leave few
-        if order.order_type == OrderType.MARKET:
-            cancel_children(desk, order)
-        send_order(desk, order.pk)
+        if make_room(desk, order):
+            send_order(desk, order.pk)
 
 
 def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
@@ -251,11 +264,20 @@ def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 def _cancel(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     insist_on_cancel(desk, item)
+    pass_on(desk, item)
+    return False
+
+
+def _replace(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
+    replace_at_venue(desk, account, item)
     return False
 
 
 def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     protect_position(desk, item.subject)
+    if any(each.status == OrderStatus.UNCONFIRMED for each in working_takers(item.subject)):
+        # Its stop is back, but nothing else may go on as if no order were in doubt.
+        raise NotYet("OUTCOME_UNKNOWN", 1)
     return False
 
 
@@ -282,6 +304,7 @@ _HANDLERS: dict[LaneItem.Kind, Callable[[Desk, BrokerAccount, LaneItem], bool]] 
     LaneItem.Kind.CANCEL: _cancel,
     LaneItem.Kind.PROTECT: _protect,
     LaneItem.Kind.HALT: _halt,
+    LaneItem.Kind.REPLACE: _replace,
 }
 """Each does an item's work; True when the item was ended with it."""
 
@@ -310,7 +333,9 @@ def _end_item(item: LaneItem, status: LaneItem.Status, reason: str, now: datetim
 def _deny_unsent(item: LaneItem, now: datetime) -> None:
     """Nobody will send them any more, so they must not hold room or keep a signal open."""
     unsent = Order.objects.filter(
-        Q(decision__item=item, parent__isnull=True) | Q(pk=item.subject),
+        Q(decision__item=item, parent__isnull=True)
+        | Q(pk=item.subject)
+        | Q(replaces_id=item.subject),
         account_id=item.account_id,
         status=OrderStatus.QUEUED.value,
     )
@@ -346,26 +371,16 @@ def _give_up_or_retry(desk: Desk, item: LaneItem) -> bool:
     if item.attempts + 1 >= MAX_ATTEMPTS:
         _finish(desk, item, LaneItem.Status.PARKED, "INTERNAL_ERROR")
         return True
-    _postpone(desk, item, seconds=2.0**item.attempts / 4, failed=True)
+    pause_item(desk, item, 2.0**item.attempts / 4, failed=True)
     return False
 
 
-def _postpone(desk: Desk, item: LaneItem, seconds: float, *, failed: bool = False) -> None:
-    def postpone() -> None:
-        now = desk.clock()
-        hold_lane(desk.claim, now=now)
-        LaneItem.objects.filter(pk=item.pk).update(
-            due_at=now + timedelta(seconds=seconds), attempts=item.attempts + failed
-        )
-
-    in_write_transaction(postpone)
-
-
-def _postpone_lane(desk: Desk, wait: NotYet) -> None:
-    """Nothing of the lane can be done before the venue has told about what was sent."""
-    log.info("lane_waits", account=desk.claim.account_id, reason=wait.reason)
-
-    in_write_transaction(partial(_wait_all, desk.claim, desk.clock(), wait.seconds))
+def _postpone_lane(desk: Desk, wait: NotYet, trades: bool) -> None:
+    """What could depend on it waits until the venue has told about what was sent."""
+    account_id = desk.claim.account_id
+    _, waiting = sort_waiting(account_id, now=desk.clock(), trades=trades)
+    log.info("lane_waits", account=account_id, reason=wait.reason, items=len(waiting))
+    pause_items(desk, waiting, wait.seconds)
 
 
 def _wait_all(claim: Claim, now: datetime, seconds: float) -> None:

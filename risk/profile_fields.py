@@ -47,7 +47,6 @@ _NOT_ENFORCED = frozenset(
         "circuit_breaker_reset_hours",
         "max_consecutive_losses",
         "cooldown_minutes",
-        "max_leverage",
         "trading_windows",
         "flat_before_close",
         "sectors",

@@ -89,6 +89,7 @@ def limits_of(profile: RiskProfile) -> Limits:
         max_position_value=profile.max_position_value,
         max_position_percent=profile.max_position_percent,
         max_total_exposure=profile.max_total_exposure,
+        max_leverage=profile.max_leverage,
         max_open_positions=profile.max_open_positions,
         max_trades_per_day=profile.max_trades_per_day,
         max_daily_loss_amount=profile.max_daily_loss_amount,

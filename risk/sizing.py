@@ -104,6 +104,10 @@ def caps_from(limits: Limits, snapshot: Snapshot) -> tuple[Cap, ...]:
     if limits.max_total_exposure is not None and snapshot.gross_exposure is not None:
         room = EXACT.subtract(limits.max_total_exposure, snapshot.gross_exposure)
         caps.append(Cap("the room under the exposure limit", value=max(room, ZERO)))
+    equity, gross = snapshot.equity, snapshot.gross_exposure
+    if limits.max_leverage is not None and equity is not None and gross is not None:
+        room = EXACT.subtract(EXACT.multiply(equity, limits.max_leverage), gross)
+        caps.append(Cap("the room under the leverage limit", value=max(room, ZERO)))
     if snapshot.buying_power is not None:
         caps.append(Cap("the free buying power", value=max(snapshot.buying_power, ZERO)))
     return tuple(caps)

@@ -72,6 +72,8 @@ class Limits:
     """The same, as a percent of equity."""
     max_total_exposure: Decimal | None = None
     """Gross value of all symbols on the account, after the entry."""
+    max_leverage: Decimal | None = None
+    """Of the entry itself, and of the account after it: gross value by equity."""
     max_open_positions: int | None = None
     max_trades_per_day: int | None = None
     max_daily_loss_amount: Decimal | None = None
@@ -149,6 +151,8 @@ class EntryPlan:
     """The alert's own limit on its age."""
     delayed: bool = False
     """The chart had delayed data."""
+    leverage: Decimal | None = None
+    """At which it asks to trade."""
     problem: SizingProblem | None = None
 
     @property

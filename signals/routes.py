@@ -181,6 +181,7 @@ def frozen_terms(strategy: Strategy, subscription: Subscription) -> Terms:
         symbol_map=strategy.symbol_map,
         default_order_type=OrderType(strategy.default_order_type),
         default_time_in_force=TimeInForce(strategy.default_time_in_force),
+        leverage=strategy.leverage,
         default_stop_loss_percent=strategy.default_stop_loss_percent,
         default_take_profit_percent=strategy.default_take_profit_percent,
         on_opposite=cast(OnOpposite, strategy.on_opposite),

@@ -9,7 +9,7 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,6 +26,7 @@ from redis import RedisError
 
 from brokers.doctor import Line, examine
 from brokers.models import BrokerAccount
+from brokers.prices.shared import feed_states
 from brokers.streams.states import StreamState, states_of
 from brokers.streams.venues import followed_accounts
 from tradehub.assets import missing_assets
@@ -258,6 +259,30 @@ def streams_finding(followed: int, known: Collection[StreamState]) -> Finding:
     return Finding("streams", Level.WARN, f"{text} Until then orders are polled.", fix)
 
 
+def check_feeds() -> Iterable[Finding]:
+    """Which connections tell prices; without, prices are asked for."""
+    try:
+        known = feed_states(redis_client(), now=utc_now())
+    except RedisError as error:
+        text = f"Not looked at, as {type(error).__name__} came of it."
+        yield Finding("prices", Level.WARN, text, "Mend what the other lines name first.")
+        return
+    yield feeds_finding(known)
+
+
+def feeds_finding(known: Mapping[str, StreamState]) -> Finding:
+    """By feed and part: those that a process holds."""
+    if not known:
+        return Finding("prices", Level.OK, "No feed of prices is open: none is needed just now.")
+    lost = sorted(
+        f"{name} ({each.last_error})" for name, each in known.items() if not each.connected
+    )
+    if not lost:
+        return Finding("prices", Level.OK, f"Prices are told by {', '.join(sorted(known))}.")
+    text = f"Not connected: {', '.join(lost)}. Until then these prices are asked for."
+    return Finding("prices", Level.WARN, text, "The log of `stream` says more.")
+
+
 def check_assets() -> Iterable[Finding]:
     missing = missing_assets(settings.ASSETS_DIR)
     if missing:
@@ -322,6 +347,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("clock", check_clock),
     ("venue", check_venues),
     ("streams", check_streams),
+    ("prices", check_feeds),
     ("assets", check_assets),
     ("reachability", check_reachability),
 )

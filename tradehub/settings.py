@@ -166,6 +166,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"queue": "background", "expires": 600},
     },
+    # Each account once an hour (`orders.cash_entries`).
+    "cash entries": {
+        "task": "orders.tasks.read_due_cash_entries",
+        "schedule": 60,
+        "options": {"queue": "background", "expires": 60},
+    },
     # Each account has its own minute of the night; those that wait for a verdict come at once.
     "account checks": {
         "task": "brokers.tasks.examine_due_accounts",

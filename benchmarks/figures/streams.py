@@ -30,6 +30,7 @@ from tests.venues.sockets import SocketDoor
 
 AIM = {"p99": 100}
 PATIENCE = 120.0
+ALERTS_PER_SECOND = 25
 FILLS_PER_SECOND = 10
 MONEY = 10_000_000
 LATE_SECONDS = 3.0
@@ -79,6 +80,7 @@ def _spot(stack: ExitStack, keys: Sequence[str]) -> There:
     rest = stack.enter_context(binance_server.serving(venue))
     door = _entered(stack, binance_sockets.telling(venue))
     urls = {"BINANCE_SPOT_REST_URL": rest.url, "BINANCE_SPOT_WS_API_URL": door.url}
+    urls["BINANCE_SPOT_STREAM_URL"] = door.url  # which tells no prices: they are asked for
     return There("binance_spot", venue, door, urls, "BTCUSDT")
 
 
@@ -101,7 +103,8 @@ def _alpaca(stack: ExitStack, keys: Sequence[str]) -> There:
     rest = stack.enter_context(alpaca_server.serving(venue))
     door = _entered(stack, alpaca_sockets.telling(venue))
     urls = {"ALPACA_TRADING_URL": rest.url, "ALPACA_DATA_URL": rest.url}
-    return There("alpaca", venue, door, {**urls, "ALPACA_STREAM_URL": door.url}, "AAPL")
+    urls |= dict.fromkeys(("ALPACA_STREAM_URL", "ALPACA_DATA_STREAM_URL"), door.url)
+    return There("alpaca", venue, door, urls, "AAPL")
 
 
 _OPENED = {"binance_spot": _spot, "binance_futures": _futures, "alpaca": _alpaca}
@@ -126,7 +129,7 @@ def _case(bench: Bench, kind: str, accounts: int, fills: int) -> Line:
             seconds = time.monotonic() - began
             found = _fills(hub, there, person, fills)
             stream = pss_mb(hub.pids()["stream"])
-        reconciled = _reconciled(fresh, accounts) if accounts > 1 else None
+        reconciled = _reconciled(fresh, accounts) if accounts > 1 else {}
     return {
         "figure": "streams",
         "venue": kind,
@@ -134,18 +137,22 @@ def _case(bench: Bench, kind: str, accounts: int, fills: int) -> Line:
         "connected_seconds": round(seconds, 2),
         "stream_mb": round(stream, 1),
         "kb_per_account": _each(stream - before, accounts - 1),
-        "reconciled_seconds": reconciled,
+        **reconciled,
         **found,
         "aim": AIM,
     }
 
 
-def _reconciled(fresh: Home, accounts: int) -> float:
-    """Seconds from the start of the hub until each account has been compared with its venue."""
+def _reconciled(fresh: Home, accounts: int) -> Line:
+    """Seconds from the start of the hub until each account has been compared with its venue, and
+    how many of them it took to be ready."""
     began = time.time()
     with fresh.hub() as hub:
         last = hub.ask("reconciled", 180, since=began, count=accounts, wait=PATIENCE)
-    return round(float(last) - began, 2)
+    return {
+        "restarted_seconds": round(hub.ready_seconds, 2),
+        "reconciled_seconds": round(float(last) - began, 2),
+    }
 
 
 def _each(megabytes: float, accounts: int) -> float | None:
@@ -168,7 +175,8 @@ def _until_connected(there: There, accounts: int) -> None:
 def _fills(hub: Hub, there: There, person: Mapping[str, Any], count: int) -> Line:
     """Orders that rest, then a fill of each, some a second."""
     sent = {"port": hub.port, "requests": _alerts(there, person), "connections": 1}
-    load = run_tool("load", {**sent, "rate": 10, "seconds": count / 10}, count / 10 + 60)
+    seconds = count / ALERTS_PER_SECOND
+    load = run_tool("load", {**sent, "rate": ALERTS_PER_SECOND, "seconds": seconds}, seconds + 60)
     only_status(load, "202")
     names = [desk["strategy"] for desk in person["desks"]]
     orders = hub.ask("resting", 180, strategies=names, count=count, wait=120)

@@ -8,6 +8,7 @@ allowed is judged by `assets` before anything is sent; an exit is bent where it 
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,10 +17,12 @@ from django.conf import settings
 
 from brokers.alpaca import parsing
 from brokers.alpaca.assets import Asset, instrument_of, refusal
+from brokers.alpaca.cash import cash_page
 from brokers.alpaca.client import Client
 from brokers.alpaca.connection import Connection, connections
-from brokers.alpaca.errors import AlreadyThere, NotFound, unreadable
+from brokers.alpaca.errors import AlreadyThere, NotFound, is_too_much, unreadable
 from brokers.alpaca.ordering import order_body
+from brokers.alpaca.pairs import PARENT, pair_body, refusal_of_pair
 from brokers.alpaca.reading import LISTED_BEFORE, Json, Reader
 from brokers.budget import prioritised
 from brokers.credentials import open_credentials
@@ -35,15 +38,17 @@ from brokers.models import BrokerAccount
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     ClientIds,
     FillReport,
     Instrument,
     OrderReport,
     OrderRequest,
+    Pairs,
     Quote,
     VenuePosition,
 )
-from tradehub.core.money import ZERO, round_down
+from tradehub.core.money import ONE, ZERO, round_down
 from tradehub.core.words import Environment, OrderType, TimeInForce
 
 LIVE_URL = "https://api.alpaca.markets"
@@ -104,6 +109,7 @@ class AlpacaBroker:
         self._now = now
         self._fractional = bool(options.get("fractional", False))
         self._feed = str(options.get("feed", "iex"))
+        self._pairs = Pairs.NONE if options.get("targets") == "watch" else Pairs.SHRINK
         self._reader = Reader(connection, now, CRYPTO_FEE_PERCENT)
 
     def __repr__(self) -> str:
@@ -119,6 +125,7 @@ class AlpacaBroker:
             client_ids=ClientIds.UNIQUE_FOREVER,
             settle_seconds=SETTLE_SECONDS,
             holds_balance=True,
+            pairs=self._pairs,
             extended_hours=True,
         )
 
@@ -144,7 +151,8 @@ class AlpacaBroker:
         last = None
         if not asset.crypto:
             last = self._connection.prices.get(symbol) or self._last_of(symbol)
-        return instrument_of(asset, fractional=self._fractional, last=last)
+        found = instrument_of(asset, fractional=self._fractional, last=last)
+        return found if asset.crypto else replace(found, pair_step=ONE)
 
     def quote(self, symbol: str) -> Quote | None:
         return self.quotes([symbol]).get(symbol)
@@ -169,9 +177,8 @@ class AlpacaBroker:
         why = refusal(asset, request, shorting=self._connection.shorting)
         if why is not None:
             raise Unsupported(why)
-        body = order_body(asset, request, self._fitting(asset, request))
         try:
-            raw = self._client.post("/orders", body)
+            raw = self._post(asset, request)
         except AlreadyThere as error:
             return self._earlier(request.client_order_id, error)
         except OrderRejected:
@@ -183,6 +190,27 @@ class AlpacaBroker:
         self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
         return self._looked_at(request, raw, report)
 
+    def submit_pair(
+        self, stop: OrderRequest, target: OrderRequest
+    ) -> tuple[OrderReport, OrderReport]:
+        asset = self._asset_to_trade(target.symbol)
+        why = refusal_of_pair(asset, stop, target)
+        if why is not None:
+            raise Unsupported(why)
+        try:
+            raw = self._client.post("/orders", pair_body(asset, stop, target))
+        except AlreadyThere as error:
+            stop_id, target_id = stop.client_order_id, target.client_order_id
+            return self._earlier(stop_id, error), self._earlier(target_id, error)
+        except OrderRejected:
+            self._connection.forget_asset(target.symbol)
+            raise
+        report = self._reader.read(parsing.order_report, raw)
+        if report.client_order_id != target.client_order_id:
+            raise unreadable()
+        self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
+        return self._leg_told(stop, raw, report), report
+
     def cancel(self, client_order_id: str) -> OrderReport:
         raw = self._reader.order(client_order_id)
         if raw is None:
@@ -191,7 +219,7 @@ class AlpacaBroker:
         if parsing.has_ended(raw):
             return self._reader.report(raw)
         try:
-            self._client.delete(f"/orders/{raw['id']}")
+            self._client.delete(f"/orders/{raw.get(PARENT) or raw['id']}")
         except (OrderRejected, NotFound):
             # It has ended meanwhile, or can't be cancelled now: it is as it stands.
             return self._reader.report(self._reader.order_of(raw["id"]))
@@ -227,6 +255,9 @@ class AlpacaBroker:
     def fills(self, since: datetime) -> list[FillReport]:
         return self._reader.fills(since)
 
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        return cash_page(self._client, since, until)
+
     def positions(self) -> list[VenuePosition]:
         return self._reader.positions()
 
@@ -246,21 +277,33 @@ class AlpacaBroker:
             raise OrderRejected(text, venue_code="SYMBOL_UNKNOWN")
         return asset
 
-    def _fitting(self, asset: Asset, request: OrderRequest) -> Decimal:
-        """An exit is cut to what is held: of coins a part was kept as the fee. A stop of shares is
-        not, since positions are told some seconds late, and Alpaca itself refuses what would open
-        the other side."""
+    def _post(self, asset: Asset, request: OrderRequest) -> Any:
+        """An exit leaves whole, for a position is told some seconds late and Alpaca itself refuses
+        what would open the other side. Only one that was refused as too much is cut, and sent once
+        more: of coins, a part may have been kept as the fee."""
+        quantity = request.quantity
+        if request.reduce_only and asset.quantity_step is not None:
+            quantity = round_down(quantity, asset.quantity_step) or quantity
+        try:
+            return self._client.post("/orders", order_body(asset, request, quantity))
+        except OrderRejected as error:
+            less = self._less(asset, request) if is_too_much(error) else ZERO
+            if not ZERO < less < quantity:
+                raise
+        return self._client.post("/orders", order_body(asset, request, less))
+
+    def _less(self, asset: Asset, request: OrderRequest) -> Decimal:
+        """What is there to close; zero where nothing is told, and for a stop of shares, that must
+        not guard less than it says."""
         resting = request.order_type not in (OrderType.MARKET, OrderType.LIMIT)
         if not request.reduce_only or (resting and not asset.crypto):
-            return request.quantity
+            return ZERO
         try:
             held = self._reader.held(asset.symbol)
         except BrokerError:
-            return request.quantity  # an exit is not held up by a question
+            return ZERO
         there = max(ZERO, -request.side.sign * (held or ZERO))
-        if asset.quantity_step is not None:
-            there = round_down(there, asset.quantity_step)
-        return min(request.quantity, there) or request.quantity
+        return there if asset.quantity_step is None else round_down(there, asset.quantity_step)
 
     def _earlier(self, client_order_id: str, error: AlreadyThere) -> OrderReport:
         """The order that holds the id: ours, from an attempt whose answer was lost."""
@@ -271,6 +314,23 @@ class AlpacaBroker:
         if found is None:
             raise error
         return found
+
+    def _leg_told(self, stop: OrderRequest, raw: Json, target: OrderReport) -> OrderReport:
+        """The pair is taken, so the stop is; what can't be read of it now is told later."""
+        try:
+            leg = self._reader.leg_of(raw)
+        except BrokerError:
+            leg = None
+        if leg is not None:
+            return self._reader.report(leg)
+        return replace(
+            target,
+            client_order_id=stop.client_order_id,
+            venue_order_id="",
+            order_type=stop.order_type,
+            limit_price=None,
+            stop_price=stop.stop_price,
+        )
 
     def _looked_at(self, request: OrderRequest, raw: Json, report: OrderReport) -> OrderReport:
         """The order is taken; what can't be read now is told later."""

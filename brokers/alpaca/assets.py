@@ -41,6 +41,8 @@ class Asset:
     min_quantity: Decimal | None = None
     quantity_step: Decimal | None = None
     price_step: Decimal | None = None
+    locked_as: str = ""
+    """Alpaca's word for it while it is not tradable."""
 
     @property
     def currency(self) -> str:
@@ -60,6 +62,7 @@ def instrument_of(asset: Asset, *, fractional: bool, last: Decimal | None) -> In
             currency=asset.currency,
             tradable=asset.tradable,
             order_types=CRYPTO_TYPES,
+            locked_as=asset.locked_as,
         )
     in_parts = fractional and asset.fractionable
     return Instrument(
@@ -69,6 +72,7 @@ def instrument_of(asset: Asset, *, fractional: bool, last: Decimal | None) -> In
         min_quantity=FRACTION if in_parts else ONE,
         min_notional=STOCK_MINIMUM if in_parts else ZERO,
         tradable=asset.tradable,
+        locked_as=asset.locked_as,
     )
 
 
@@ -114,6 +118,11 @@ def refusal(asset: Asset, request: OrderRequest, *, shorting: bool) -> str | Non
 def _opening_rules(asset: Asset, request: OrderRequest, shorting: bool) -> Iterator[str]:
     """An exit of what can't be opened any more is the venue's to judge."""
     name = asset.name
+    if request.leverage is not None and request.leverage > 1:
+        yield (
+            f"Leverage at Alpaca is the account's own margin; no order can ask for it, and this "
+            f"one asks for {plain(request.leverage)}."
+        )
     if not asset.tradable:
         yield f"{name} is not tradable at Alpaca at the moment."
     if request.side is OrderSide.BUY:

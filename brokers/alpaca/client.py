@@ -1,5 +1,6 @@
-"""alpaca-py's TradingClient, wrapped once: time-outs, no retry, numbers as Decimal, errors of ours.
+"""alpaca-py's REST client, wrapped once: time-outs, no retry, numbers as Decimal, errors of ours.
 
+It is the one under the SDK's TradingClient, of which nothing else is used and which brings pandas.
 The SDK has no time-out at all and sends a request again, three times, on 429 and 504, orders too.
 Both end here: every request is one request, with a connect and a read time-out, a limit for the
 whole answer and for its size. Prices go through the same client and the same connections. Before a
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from alpaca.common.exceptions import APIError
-from alpaca.trading.client import TradingClient
+from alpaca.common.rest import RESTClient
 from requests.adapters import HTTPAdapter
 
 from brokers import budget as shared
@@ -155,8 +156,8 @@ class Client:
         self._data_url = data_url
         self._trading_url = trading_url
         self._now = now
-        self._client = TradingClient(
-            api_key, api_secret, paper=False, raw_data=True, url_override=trading_url
+        self._client = RESTClient(
+            trading_url, api_key=api_key, secret_key=api_secret, raw_data=True
         )
         # There is no public switch: the constructor takes 0 for "as ever", which is 3.
         self._client._retry = 0
@@ -179,7 +180,7 @@ class Client:
 
         return self._call(ask, ordering=False)
 
-    def post(self, path: str, body: Mapping[str, str | bool]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._call(lambda: self._client.post(path, dict(body)), ordering=True)
 
     def delete(self, path: str) -> Any:

@@ -20,6 +20,7 @@ from brokers.errors import (
 )
 
 LONGEST_TEXT = 300
+TOO_MUCH = ("insufficient qty available for order", "insufficient balance for ")
 
 
 class AlreadyThere(OutcomeUnknown):
@@ -102,6 +103,11 @@ def of_answer(
 def kind_of(status: int, said: Said) -> type[BrokerError]:
     fitting = (row.kind for row in TABLE if row.fits(status, said.code, said.message))
     return next(fitting, OutcomeUnknown)
+
+
+def is_too_much(error: BrokerError) -> bool:
+    """Refused since less is there than the order would take."""
+    return error.venue_code == "40310000" and error.text.startswith(TOO_MUCH)
 
 
 def read_body(body: str) -> Said | None:

@@ -38,9 +38,9 @@ def order_body(asset: Asset, request: OrderRequest, quantity: Decimal) -> Body:
 def _prices(asset: Asset, request: OrderRequest) -> Body:
     prices: Body = {}
     if request.limit_price is not None:
-        prices["limit_price"] = _on_step(asset, request.limit_price)
+        prices["limit_price"] = on_step(asset, request.limit_price)
     if request.stop_price is not None:
-        prices["stop_price"] = _on_step(asset, request.stop_price)
+        prices["stop_price"] = on_step(asset, request.stop_price)
     if request.trail is not None and request.trail.percent is not None:
         prices["trail_percent"] = plain(request.trail.percent)
     elif request.trail is not None and request.trail.offset is not None:
@@ -48,11 +48,11 @@ def _prices(asset: Asset, request: OrderRequest) -> Body:
     if asset.crypto and request.order_type is OrderType.STOP and request.stop_price is not None:
         away = STOP_LIMIT_COLLAR if request.side is OrderSide.BUY else -STOP_LIMIT_COLLAR
         limit = EXACT.multiply(request.stop_price, ONE + away)
-        prices |= {"type": OrderType.STOP_LIMIT.value, "limit_price": _on_step(asset, limit)}
+        prices |= {"type": OrderType.STOP_LIMIT.value, "limit_price": on_step(asset, limit)}
     return prices
 
 
-def _on_step(asset: Asset, price: Decimal) -> str:
+def on_step(asset: Asset, price: Decimal) -> str:
     step = price_step(asset, price)
     if step is None:
         return plain(price)

@@ -89,17 +89,20 @@ def asset(raw: Json) -> Asset | None:
         return None
     borrow = raw.get("borrow_status")
     easy = borrow == "easy_to_borrow" if borrow else bool(raw.get("easy_to_borrow"))
+    active = raw["status"] == "active"
+    tradable = active and bool(raw["tradable"])
     return Asset(
         symbol=symbol_of(raw["symbol"]),
         name=raw["symbol"],
         crypto=kind == "crypto",
-        tradable=raw["status"] == "active" and bool(raw["tradable"]),
+        tradable=tradable,
         fractionable=bool(raw.get("fractionable")),
         shortable=bool(raw.get("shortable")),
         easy_to_borrow=easy,
         min_quantity=_optional(raw, "min_order_size"),
         quantity_step=_optional(raw, "min_trade_increment"),
         price_step=_optional(raw, "price_increment"),
+        locked_as="" if tradable else "not tradable" if active else str(raw["status"]),
     )
 
 

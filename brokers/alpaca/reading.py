@@ -13,7 +13,9 @@ from urllib.parse import quote as escaped
 from brokers.alpaca import parsing
 from brokers.alpaca.connection import Connection
 from brokers.alpaca.errors import NotFound, unreadable
+from brokers.alpaca.pairs import has_leg, is_nameless_leg, stop_leg, with_named_leg
 from brokers.errors import BrokerError, OutcomeUnknown
+from brokers.pairs import target_id_of
 from brokers.types import FillReport, OrderReport, VenuePosition
 from tradehub.core.money import ZERO
 
@@ -44,8 +46,18 @@ class Reader:
         try:
             found = self._client.get("/orders:by_client_order_id", client_order_id=client_order_id)
         except NotFound:
-            return None
+            target_id = target_id_of(client_order_id)
+            target = self.order(target_id) if target_id else None
+            return self.leg_of(target) if target else None
         return self._order(found)
+
+    def leg_of(self, target: Json) -> Json | None:
+        """The stop that rests as one with it."""
+        leg = self.read(stop_leg, target)
+        if leg is None:
+            path = f"/orders/{escaped(target['id'], safe='')}"
+            leg = self.read(stop_leg, self._object(self._client.get(path, nested="true")))
+        return None if leg is None else self._order(leg)
 
     def order_of(self, venue_order_id: str) -> Json:
         return self._order(self._client.get(f"/orders/{escaped(venue_order_id, safe='')}"))
@@ -67,7 +79,8 @@ class Reader:
             # A little earlier than the last one, as `after` leaves out what is not later.
             last = self.read(parsing.time_of, page[-1]["submitted_at"])
             query["after"] = (last - timedelta(microseconds=1)).isoformat()
-        listed = self.read(parsing.orders_in, list(found.values()))
+        named = [self.read(with_named_leg, each) for each in found.values()]
+        listed = self.read(parsing.orders_in, named)
         return [self._order(dict(each)) for each in listed]
 
     def told(self, orders: Iterable[Json]) -> list[OrderReport]:
@@ -125,10 +138,29 @@ class Reader:
 
     def _order(self, found: Any) -> Json:
         """One that can be read; its client order id is known from now on."""
-        report = self.read(parsing.order_report, self._object(found))
+        order = self._object(found)
+        if is_nameless_leg(order):
+            order = self._named(order)
+        report = self.read(parsing.order_report, order)
         if report.client_order_id:
             self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
-        return self._object(found)
+        return order
+
+    def _named(self, leg: Json) -> Json:
+        """Under our name, which is known or found with the order that it belongs to: both were
+        placed at one time. As it is where that can't be told."""
+        name = self._connection.client_ids.get(str(leg.get("id")))
+        if name is None:
+            placed_at = self.read(parsing.time_of, leg.get("created_at"))
+            beside = timedelta(seconds=5)
+            query = {"status": "all", "limit": str(ORDERS_PAGE), "nested": "true"}
+            query |= {"after": (placed_at - beside).isoformat()}
+            query |= {"until": (placed_at + beside).isoformat()}
+            for each in self._objects(self._client.get("/orders", **query)):
+                if self.read(lambda raw: has_leg(raw, leg), each):
+                    found = self.read(stop_leg, each)
+                    name = None if found is None else found["client_order_id"]
+        return leg if name is None else {**leg, "client_order_id": name}
 
     def _known(self, raws: Iterable[Json]) -> set[str]:
         ids = {each["order_id"] for each in raws}

@@ -16,6 +16,7 @@ from typing import Any
 from brokers.errors import (
     BadCredentials,
     BrokerError,
+    NotReplaced,
     NotSent,
     OrderRejected,
     OutcomeUnknown,
@@ -36,6 +37,10 @@ class Meaning(StrEnum):
     """An order with this id works already: an earlier attempt. Look it up."""
     NOT_WORKING = "not_working"
     """A cancel found nothing to cancel: the order has ended, or never was."""
+    NOT_REPLACED = "not_replaced"
+    """Of a cancel-replace: the cancel failed, and the new order was not tried."""
+    HALF_REPLACED = "half_replaced"
+    """Of a cancel-replace: the old order is cancelled, and the new one was refused."""
     ABSENT = "absent"
     """The venue does not know the order."""
     NO_SYMBOL = "no_symbol"
@@ -63,6 +68,8 @@ _ERRORS: Mapping[Meaning, type[BrokerError]] = {
     M.CLOCK: NotSent,
     M.EXISTS: OutcomeUnknown,
     M.NOT_WORKING: OrderRejected,
+    M.NOT_REPLACED: NotReplaced,
+    M.HALF_REPLACED: OrderRejected,
     M.ABSENT: OrderRejected,
     M.NO_SYMBOL: OrderRejected,
     M.LIMITED: RateLimited,
@@ -131,6 +138,14 @@ TABLE: tuple[Row, ...] = (
     Row(-1127, M.REFUSED, _REQUEST),
     Row(-1128, M.REFUSED, _REQUEST),
     Row(-1130, M.REFUSED, _REQUEST),
+    Row(-1158, M.REFUSED, _REQUEST),
+    Row(-1165, M.REFUSED, _REQUEST),
+    Row(-1166, M.REFUSED, _REQUEST),
+    Row(-1168, M.REFUSED, _REQUEST),
+    Row(-1196, M.REFUSED, _REQUEST),
+    Row(-1197, M.REFUSED, _REQUEST),
+    Row(-1198, M.REFUSED, _REQUEST),
+    Row(-1199, M.REFUSED, _REQUEST),
     Row(-1220, M.FILTER, _REQUEST),
     Row(-2010, M.EXISTS, _ENGINE, "Duplicate order sent"),
     Row(-2010, M.FILTER, _ENGINE, "Market is closed"),
@@ -142,10 +157,13 @@ TABLE: tuple[Row, ...] = (
     Row(-2013, M.ABSENT, "errors.md, -2013 NO_SUCH_ORDER"),
     Row(-2014, M.KEY, "errors.md, -2014 BAD_API_KEY_FMT"),
     Row(-2015, M.KEY, "errors.md, -2015 REJECTED_MBX_KEY"),
+    Row(-2021, M.HALF_REPLACED, "errors.md, -2021 Order cancel-replace partially failed"),
+    Row(-2022, M.NOT_REPLACED, "errors.md, -2022 Order cancel-replace failed"),
     Row(-2026, M.ABSENT, "errors.md, -2026 ORDER_ARCHIVED"),
 )
 """-2026: only an order that never filled is archived, ninety days after it ended."""
 
+TOO_MUCH = "Account has insufficient balance"
 FORBIDDEN = "rest-api.md, HTTP Return Codes: 403 is the firewall before the API"
 _BAN_ENDS = re.compile(r"banned until (\d{13})")
 
@@ -191,6 +209,11 @@ def meaning_of(error: BrokerError, table: tuple[Row, ...] = TABLE) -> Meaning:
     return row.meaning
 
 
+def is_too_much(error: BrokerError) -> bool:
+    """Spot: refused since less is free than the order would take."""
+    return error.venue_code == "-2010" and error.text.startswith(TOO_MUCH)
+
+
 def read_json(answer: Answer) -> Any:
     """Of a 2xx. Raises OutcomeUnknown for what can't be read. Numbers come as they are written."""
     try:
@@ -222,7 +245,15 @@ def said_by(answer: Answer) -> tuple[int, str] | None:
     code, text = found.get("code"), found.get("msg")
     if type(code) is not int or not isinstance(text, str):
         return None
-    return code, text[:300]
+    return code, f"{text} {_within(found)}".strip()[:300]
+
+
+def _within(found: Mapping[str, Any]) -> str:
+    """Why one half of a cancel-replace failed."""
+    data = found.get("data")
+    halves = (data or {}).values() if isinstance(data, dict) else ()
+    texts = (each.get("msg") for each in halves if isinstance(each, dict))
+    return " ".join(each for each in texts if isinstance(each, str))
 
 
 def _retry_after(answer: Answer, text: str, now: datetime) -> float:

@@ -74,6 +74,8 @@ class Rules:
     market_lot: Range = Range()
     notional: Notional | None = None
     percent: Percent | None = None
+    oco: bool = False
+    """Whether order lists of the symbol are taken."""
 
     @property
     def trading(self) -> bool:
@@ -108,6 +110,7 @@ def read_rules(symbol: Mapping[str, Any]) -> Rules:
         market_lot=read_range(filters.get("MARKET_LOT_SIZE"), "minQty", "maxQty", "stepSize"),
         notional=_notional(filters),
         percent=_percent(filters),
+        oco=bool(symbol.get("ocoAllowed", False)),
     )
 
 
@@ -130,6 +133,7 @@ def instrument_of(rules: Rules, names: Mapping[OrderType, str] = TYPES) -> Instr
         min_price=rules.price.low or None,
         max_price=rules.price.high or None,
         order_types=kinds,
+        locked_as="" if rules.trading else rules.status,
     )
 
 

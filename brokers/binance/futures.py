@@ -16,6 +16,7 @@ from brokers.binance.client import Timeouts
 from brokers.binance.errors import Meaning, unreadable
 from brokers.binance.filters import allowance, instrument_of
 from brokers.binance.futures_account import FuturesAccount, Options
+from brokers.binance.futures_cash import cash_page
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_fitting import Fitted, Fitting
 from brokers.binance.futures_history import FuturesHistory
@@ -38,6 +39,7 @@ from brokers.models import BrokerAccount
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     ClientIds,
     FillReport,
     Instrument,
@@ -80,7 +82,9 @@ class FuturesBroker:
         self.options = options
         self._memory = seat.memory
         self._market = FuturesMarket(self.client)
-        self.holdings = FuturesAccount(self.client, self._market, seat.memory, options)
+        self.holdings = FuturesAccount(
+            self.client, self._market, seat.memory, seat.settings, options
+        )
         self._history = FuturesHistory(
             self.client,
             self._market,
@@ -136,21 +140,35 @@ class FuturesBroker:
     def submit(self, request: OrderRequest) -> OrderReport:
         began = self.client.now()
         fitted = self._fitting.fit(request)
+        try:
+            return self._place(fitted, began)
+        except BrokerError as error:
+            flat = self.client.meaning_of(error) is Meaning.FLAT
+            less = self._fitting.less(fitted) if flat else None
+            if less is None:
+                return self._instead(fitted, error)
+        try:
+            return self._place(less, began)
+        except BrokerError as error:
+            return self._instead(less, error)
+
+    def _place(self, fitted: Fitted, began: datetime) -> OrderReport:
         if self.client.now() - began > PREPARED_WITHIN:
             # By now somebody else may have been told that it was lost.
             raise NotSent("Binance took too long to tell what the order needs; nothing was sent.")
         request, hedged = fitted.request, fitted.hedged
         conditional = request.order_type in CONDITIONAL
         self._history.expect(request.client_order_id, request.symbol, conditional=conditional)
-        try:
-            if conditional:
-                params = algo_params(request, hedged=hedged, whole=fitted.whole)
-                raw = self.client.futures_create_algo_order(**params)
-            else:
-                raw = self.client.futures_create_order(**order_params(request, hedged=hedged))
-        except BrokerError as error:
-            return self._instead(fitted, error)
-        return self._answered(raw, request)
+        if conditional:
+            params = algo_params(request, hedged=hedged, whole=fitted.whole)
+            raw = self.client.futures_create_algo_order(**params)
+        else:
+            raw = self.client.futures_create_order(**order_params(request, hedged=hedged))
+        report = self._answered(raw, request)
+        expired = report.status is ReportStatus.EXPIRED and bool(report.filled_quantity)
+        if expired and request.reduce_only and not conditional and self._is_flat(request):
+            return replace(report, status=ReportStatus.FILLED)  # all that there was to close
+        return report
 
     def cancel(self, client_order_id: str) -> OrderReport:
         if self._history.is_conditional(client_order_id):
@@ -189,6 +207,9 @@ class FuturesBroker:
 
     def fills(self, since: datetime) -> list[FillReport]:
         return self._history.fills(since)
+
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        return cash_page(self.client, since, until)
 
     # Within: after an order
 
@@ -232,11 +253,7 @@ class FuturesBroker:
 
     def _nothing_to_close(self, request: OrderRequest, error: BrokerError) -> OrderReport:
         """A close of what is flat is no failure. Raises the refusal where something is held."""
-        try:
-            legs = self.holdings.legs(request.symbol)
-        except BrokerError:
-            raise error from None  # that the order was refused is certain all the same
-        if any(request.side.sign * each.quantity < 0 for each in legs):
+        if not self._is_flat(request):
             raise error
         return OrderReport(
             client_order_id=request.client_order_id,
@@ -251,6 +268,14 @@ class FuturesBroker:
             text="Nothing was left to close at Binance.",
             found_flat=True,
         )
+
+    def _is_flat(self, request: OrderRequest) -> bool:
+        """For certain: nothing is left that it could close."""
+        try:
+            legs = self.holdings.legs(request.symbol)
+        except BrokerError:
+            return False
+        return not any(request.side.sign * each.quantity < 0 for each in legs)
 
     def _earlier(self, client_order_id: str) -> OrderReport | None:
         """The order that holds the id. Unless it is told, nothing is known: no error of this

@@ -1,28 +1,30 @@
 """An account at Binance USD-M futures: what it is worth, what it holds, and how it trades a symbol.
 
-No entry leaves before the venue has its symbol at the leverage and margin mode of our options: what
-can't be set, or isn't known, stops it. The position mode belongs to the whole account and is never
-changed from here. Exits need none of this.
+No entry leaves before the venue has its symbol at the leverage that it asks for, or else our
+options name, and at their margin mode: what can't be set, or isn't known, stops it. What is held,
+or waits, keeps its leverage. The position mode belongs to the whole account and is never changed
+from here. Exits need none of this.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from brokers.binance.errors import Meaning
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_market import FuturesMarket
-from brokers.binance.futures_parsing import ONE_WAY, Leg, account_state, legs
+from brokers.binance.futures_parsing import ONE_WAY, Leg, account_state, legs, reduces
 from brokers.binance.market import parsed
-from brokers.binance.memory import Memory, Setting
+from brokers.binance.memory import Memory, Setting, Settings
+from brokers.binance.symbol_settings import KNOWN_FOR
 from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
-from brokers.types import AccountState, VenuePosition
-from tradehub.core.money import EXACT, ZERO
+from brokers.types import AccountState, OrderRequest, VenuePosition
+from tradehub.core.money import EXACT, ZERO, plain
 from tradehub.core.words import OrderSide
 
-KNOWN_FOR = timedelta(hours=1)
-"""How long settings are believed: their owner may change them at the venue's own site."""
+MOST_LEVERAGE = 125
 MODES = {False: "one-way", True: "hedge"}
 _MARGIN = {"isolated": "ISOLATED", "cross": "CROSSED"}
 
@@ -41,11 +43,17 @@ class Options:
 
 class FuturesAccount:
     def __init__(
-        self, client: FuturesClient, market: FuturesMarket, memory: Memory, options: Options
+        self,
+        client: FuturesClient,
+        market: FuturesMarket,
+        memory: Memory,
+        settings: Settings,
+        options: Options,
     ) -> None:
         self._client = client
         self._market = market
         self._memory = memory
+        self._settings = settings
         self.options = options
 
     # What there is
@@ -87,12 +95,13 @@ class FuturesAccount:
     def forget_mode(self) -> None:
         self._memory.hedged = None
 
-    def prepare_entry(self, symbol: str, side: OrderSide) -> bool:
-        """Whether the account is in hedge mode, once an entry of the symbol may leave. Raises
-        NotSent, RateLimited, and certain refusals."""
-        return _before(lambda: self._prepared(symbol, side))
+    def prepare_entry(self, request: OrderRequest) -> bool:
+        """Whether the account is in hedge mode, once the entry may leave. Raises NotSent,
+        RateLimited, and certain refusals."""
+        return _before(lambda: self._prepared(request))
 
-    def _prepared(self, symbol: str, side: OrderSide) -> bool:
+    def _prepared(self, request: OrderRequest) -> bool:
+        leverage = _whole_leverage(request.leverage)
         hedged = self.hedged()
         if hedged is not self.options.hedged:
             raise Unsupported(
@@ -101,8 +110,8 @@ class FuturesAccount:
                 venue_code="POSITION_MODE",
             )
         if hedged:
-            self._check_other_leg(symbol, side)
-        self._settle(symbol)
+            self._check_other_leg(request.symbol, request.side)
+        self._settle(request.symbol, leverage)
         return hedged
 
     def _check_other_leg(self, symbol: str, side: OrderSide) -> None:
@@ -113,17 +122,36 @@ class FuturesAccount:
                 venue_code="BOTH_SIDES",
             )
 
-    def _settle(self, symbol: str) -> None:
-        wanted = Setting(self.options.leverage, _MARGIN[self.options.margin_mode])
-        known, now = self._memory.setting_of.get(symbol), self._client.now()
-        if known is not None and known[0] == wanted and timedelta() <= now - known[1] < KNOWN_FOR:
+    def _settle(self, symbol: str, leverage: int | None) -> None:
+        """`leverage`: what the entry asks for; None for the account's."""
+        wanted = Setting(
+            self.options.leverage if leverage is None else leverage,
+            _MARGIN[self.options.margin_mode],
+        )
+        now = self._client.now()
+        if self._settings.known(symbol, now) == wanted:
             return
         there = self._setting(symbol)
+        if (there is None or there.leverage != wanted.leverage) and self._is_in_use(symbol):
+            wanted = replace(wanted, leverage=_kept(symbol, leverage, there))
+        if there != wanted:
+            self._settings.forget(symbol)
         if there is None or there.margin_mode != wanted.margin_mode:
             self._set_margin_mode(symbol, wanted.margin_mode)
         if there is None or there.leverage != wanted.leverage:
             self._set_leverage(symbol, wanted.leverage)
-        self._memory.setting_of.put(symbol, (wanted, now))
+        self._settings.note(symbol, wanted, now)
+
+    def _is_in_use(self, symbol: str) -> bool:
+        """Something is held, or an order works that would open it: another leverage would be
+        theirs too."""
+        if self.legs(symbol):
+            return True
+        listed = [
+            *self._client.futures_get_open_orders(symbol=symbol),
+            *self._client.futures_get_open_orders(symbol=symbol, conditional=True),
+        ]
+        return parsed(lambda: any(not reduces(each) for each in listed))
 
     def _setting(self, symbol: str) -> Setting | None:
         rows = self._client.futures_symbol_config(symbol=symbol)
@@ -182,6 +210,32 @@ def open_legs_of(found: Iterable[Leg], side: OrderSide, *, hedged: bool) -> list
         for each in found
         if side.sign * each.quantity < 0 and (each.side == ONE_WAY) is not hedged
     ]
+
+
+def _whole_leverage(asked: Decimal | None) -> int | None:
+    if asked is None:
+        return None
+    if asked != int(asked) or not 1 <= asked <= MOST_LEVERAGE:
+        raise Unsupported(
+            f"The leverage at Binance futures is a whole number from 1 to {MOST_LEVERAGE}; this "
+            f"entry asks for {plain(asked)}.",
+            venue_code="LEVERAGE",
+        )
+    return int(asked)
+
+
+def _kept(symbol: str, asked: int | None, there: Setting | None) -> int:
+    """At which leverage an entry joins what is there: it is never changed under a position."""
+    if there is None:
+        raise NotSent(f"Binance does not tell the leverage of {symbol}, which is in use.")
+    if asked is None:
+        return there.leverage
+    raise Unsupported(
+        f"{symbol} is in use at a leverage of {there.leverage}, and this entry asks for {asked}. "
+        "A change would be one of what is held or waits there too, so nothing was sent. Close and "
+        "cancel that first, or ask for the same leverage.",
+        venue_code="LEVERAGE_HELD",
+    )
 
 
 def _before(ask: Callable[[], Any]) -> Any:

@@ -72,8 +72,8 @@ def _margin(multi_assets: bool, options: Options) -> Line:
         )
         return Line("margin", False, text, "Switch to single-asset mode at Binance.")
     text = (
-        f"Each symbol is set to a leverage of {options.leverage} and {options.margin_mode} margin "
-        "before its first entry."
+        f"Each symbol is set to {options.margin_mode} margin and a leverage of {options.leverage} "
+        "before an entry that asks for no other."
     )
     return Line("margin", True, text)
 

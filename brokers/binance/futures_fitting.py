@@ -1,5 +1,5 @@
-"""A request for USD-M futures as it can leave: judged by the contract's rules, cut to what is held,
-and with what must be so at the venue before an entry goes.
+"""A request for USD-M futures as it can leave: judged by the contract's rules, and with what must
+be so at the venue before an entry goes. One that was refused as too much is cut to what is held.
 
 Raises Unsupported for what the venue would refuse, and NotSent for what can't be known.
 """
@@ -14,11 +14,10 @@ from brokers.binance.futures_market import FuturesMarket
 from brokers.binance.futures_parsing import (
     AT_MARKET,
     CONDITIONAL,
-    LEAST_TRAIL,
-    MOST_TRAIL,
     TIMES,
     TYPES,
 )
+from brokers.binance.futures_trailing import check_percent, in_percent
 from brokers.binance.memory import Memory
 from brokers.errors import BrokerError, NotSent, RateLimited, Unsupported
 from brokers.types import OrderRequest
@@ -49,13 +48,39 @@ class Fitting:
     def fit(self, request: OrderRequest) -> Fitted:
         _check_words(request)
         request, rules = self._by_the_rules(request)
+        request = self._trailing(request)
         if not request.reduce_only:
-            hedged = self._holdings.prepare_entry(request.symbol, request.side)
+            hedged = self._holdings.prepare_entry(request)
             return Fitted(request, rules, hedged)
         hedged = self._mode_for_exit()
-        if request.order_type in CONDITIONAL:
-            return Fitted(request, rules, hedged, self._closes_whole(request, hedged))
-        return Fitted(self._cut(request, rules, hedged), rules, hedged)
+        whole = request.order_type in CONDITIONAL and self._closes_whole(request, hedged)
+        return Fitted(request, rules, hedged, whole)
+
+    def less(self, fitted: Fitted) -> Fitted | None:
+        """An exit at the market that was refused, cut to what is held; None where that can't help.
+        It leaves whole first, since a position may be told late, and can only reduce. What rests
+        is never cut: a stop that covers less than it says is worse than a refused one."""
+        request = fitted.request
+        if not request.reduce_only or request.order_type is not OrderType.MARKET:
+            return None
+        held = fitted.rules.floor(self._held(request, fitted.hedged), request.order_type)
+        if not ZERO < held < request.quantity:
+            return None
+        return replace(fitted, request=replace(request, quantity=held))
+
+    def _trailing(self, request: OrderRequest) -> OrderRequest:
+        """Its distance as the venue keeps it."""
+        if request.trail is None or request.trail.offset is None:
+            return request
+        try:
+            last = self._market.last(request.symbol)
+        except BrokerError as error:
+            if isinstance(error, RateLimited):
+                raise
+            raise NotSent(f"Nothing was sent: {error.text}", venue_code=error.venue_code) from error
+        if not last:
+            raise NotSent(f"Nothing was sent: no price of {request.symbol} is known.")
+        return in_percent(request, last)
 
     def _by_the_rules(self, request: OrderRequest) -> tuple[OrderRequest, Rules]:
         try:
@@ -98,24 +123,15 @@ class Fitting:
         except BrokerError:
             return self._options.hedged
 
-    def _cut(self, request: OrderRequest, rules: Rules, hedged: bool) -> OrderRequest:
-        """What closes at the market: not more than is held, for more may be refused as a whole.
-        Where the venue tells nothing of it, or knows of nothing yet, it goes as it is, as what
-        rests does: it can only reduce, and a stop that covers less than it says is worse than a
-        refused one."""
-        if request.order_type is not OrderType.MARKET:
-            return request
-        held = rules.floor(self._held(request, hedged), request.order_type)
-        return replace(request, quantity=min(request.quantity, held)) if held else request
-
     def _closes_whole(self, request: OrderRequest, hedged: bool) -> bool:
-        """Where the option says so and it covers all that is held, or where the algo book takes no
-        reduce-only order."""
+        """Where nobody else's is in the symbol, it covers all that is held, and the option says so
+        or the algo book takes no reduce-only order."""
         must = not hedged and not self._memory.algo_reduces
-        if not must and not self._options.close_position:
+        if not must and not (self._options.close_position and request.closes_all):
             return False
         held = self._held(request, hedged)
-        fits = request.order_type is OrderType.STOP and bool(held) and request.quantity >= held
+        may = request.closes_all and request.order_type is OrderType.STOP
+        fits = may and bool(held) and request.quantity >= held
         if must and not held:
             raise NotSent(f"Binance does not tell what is held of {request.symbol}.")
         if must and not fits:
@@ -140,14 +156,10 @@ def _check_words(request: OrderRequest) -> None:
         raise Unsupported(f"Binance futures have no {request.time_in_force} orders.")
     if request.order_type is not OrderType.TRAILING_STOP:
         return
-    percent = None if request.trail is None else request.trail.percent
-    if percent is None:
-        raise Unsupported("A trailing stop at Binance futures keeps its distance in percent.")
-    if not LEAST_TRAIL <= percent <= MOST_TRAIL:
-        raise Unsupported(
-            f"A trailing stop at Binance futures keeps {plain(LEAST_TRAIL)} to {plain(MOST_TRAIL)} "
-            f"percent; this one asks for {plain(percent)}."
-        )
+    if request.trail is None or (request.trail.percent is None and request.trail.offset is None):
+        raise Unsupported("A trailing stop needs its distance, in percent or as a price.")
+    if request.trail.percent is not None:
+        check_percent(request.trail.percent, f"this one asks for {plain(request.trail.percent)}")
 
 
 def _as_filled(request: OrderRequest) -> OrderType:

@@ -37,8 +37,6 @@ TIMES: Mapping[TimeInForce, str] = {
     TimeInForce.FOK: "FOK",
 }
 ONE_WAY, LONG, SHORT = "BOTH", "LONG", "SHORT"
-LEAST_TRAIL, MOST_TRAIL = Decimal("0.1"), Decimal(10)
-"""Percent; callbackRate."""
 _KINDS: Mapping[str, OrderType] = {
     **{name: kind for kind, name in TYPES.items()},
     "TAKE_PROFIT_MARKET": OrderType.STOP,
@@ -120,6 +118,15 @@ def _common(request: OrderRequest, hedged: bool) -> dict[str, str]:
 
 def is_conditional(raw: Raw) -> bool:
     return "algoId" in raw
+
+
+def reduces(raw: Raw) -> bool:
+    """It can't open anything. In hedge mode by the position that it closes."""
+    flags = (raw.get("reduceOnly"), raw.get("closePosition"))
+    closing = {("BUY", SHORT), ("SELL", LONG)}
+    return any(each in (True, "true") for each in flags) or (
+        (raw["side"], raw.get("positionSide")) in closing
+    )
 
 
 def name_of(raw: Raw) -> str:
@@ -208,6 +215,7 @@ def algo_report(raw: Raw, actual: Raw | None, fills: Iterable[FillReport]) -> Or
         time_in_force=_time_in_force(raw.get("timeInForce")),
         limit_price=_price(raw.get("price")),
         stop_price=_price(raw.get("triggerPrice")),
+        closes_all=raw.get("closePosition") in (True, "true"),
     )
 
 
@@ -285,6 +293,7 @@ def account_state(
         currency=currency,
         at=now,
         venue_account_id=alias,
+        leverage=Decimal(leverage),
     )
 
 

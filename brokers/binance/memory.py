@@ -55,6 +55,20 @@ class Setting:
     margin_mode: str
 
 
+class Settings(Protocol):
+    """Of an account's symbols at futures. Shared by all processes: each order may ask for another
+    leverage."""
+
+    def known(self, symbol: str, now: datetime) -> Setting | None:
+        """As the venue has it; None when that is not known, or not any more."""
+
+    def note(self, symbol: str, setting: Setting, now: datetime) -> None:
+        """The venue has said so."""
+
+    def forget(self, symbol: str) -> None:
+        """Before it is changed there."""
+
+
 class Recent(Generic[K, V]):
     """The last so many; safe among threads."""
 
@@ -86,8 +100,6 @@ class Memory:
         # Of futures:
         self.ordinary: Recent[str, bool] = Recent()
         """Client order ids that are surely of the ordinary book."""
-        self.setting_of: Recent[str, tuple[Setting, datetime]] = Recent(500)
-        """By symbol, as the venue has it, and since when we know."""
         self.looked_at: Recent[str, datetime] = Recent(500)
         """By symbol: when all conditional orders that wait were looked at, by the venue's clock."""
         self.hedged: tuple[bool, datetime] | None = None

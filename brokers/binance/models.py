@@ -1,5 +1,5 @@
-"""What the Binance adapters must not forget: of which symbols an account ever had something, and
-which orders of futures are conditional ones."""
+"""What the Binance adapters must not forget: of which symbols an account ever had something, which
+orders of futures are conditional ones, and at which leverage it has a symbol."""
 
 from django.db import models
 
@@ -51,3 +51,25 @@ class ConditionalOrder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_order_id} of {self.account_id}"
+
+
+class SymbolSetting(models.Model):
+    """How an account at futures trades a symbol, by the venue's word (`symbol_settings`)."""
+
+    account = models.ForeignKey(
+        "brokers.BrokerAccount", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    symbol = models.CharField(max_length=40)
+    leverage = models.PositiveIntegerField()
+    margin_mode = models.CharField(max_length=12)
+    known_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "symbol"], name="one_symbol_setting_per_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} of {self.account_id}"

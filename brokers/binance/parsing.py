@@ -42,7 +42,8 @@ _KINDS: Mapping[str, OrderType] = {
     "TAKE_PROFIT": OrderType.STOP,
     "TAKE_PROFIT_LIMIT": OrderType.STOP_LIMIT,
 }
-"""The last three only of orders that somebody else placed."""
+"""A LIMIT_MAKER is the target of a pair (`order_lists`); the last two are only of orders that
+somebody else placed."""
 _TIMES: Mapping[TimeInForce, str] = {
     TimeInForce.DAY: "GTC",  # the market never closes, so its day has no end
     TimeInForce.GTC: "GTC",

@@ -20,6 +20,7 @@ from brokers.binance.market import forget_markets
 from brokers.binance.memory import Memory
 from brokers.binance.models import TradedSymbol
 from brokers.binance.site import forget_sites, site_at
+from brokers.binance.symbol_settings import StoredSettings
 from brokers.credentials import open_credentials
 from brokers.errors import BadCredentials
 from brokers.models import BrokerAccount
@@ -59,6 +60,7 @@ class Seat:
     memory: Memory = field(repr=False)
     symbols: StoredSymbols = field(repr=False)
     conditionals: StoredConditionals = field(repr=False)
+    settings: StoredSettings = field(repr=False)
     sealed: str = field(repr=False)
     """The credentials that it was opened with, as they are stored."""
     addresses: Addresses
@@ -128,6 +130,7 @@ def _open(
         memory=Memory(),
         symbols=StoredSymbols(account.pk),
         conditionals=StoredConditionals(account.pk),
+        settings=StoredSettings(account.pk),
         sealed=account.sealed_credentials,
         addresses=addresses,
     )

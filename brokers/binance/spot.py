@@ -1,9 +1,9 @@
 """SpotBroker: one account at Binance spot, behind the protocol of every venue.
 
 What spot has are balances. One that can be sold for the account's currency is told as a position of
-that pair, free and locked together; there is no short and nothing to reduce, so an exit is cut to
-what is free and rounded down to the step before it leaves. A client order id is free again when its
-order has ended: whoever sends one twice must have asked first.
+that pair, free and locked together. There is no short and nothing to reduce: an exit leaves whole,
+rounded down to the step, and only one that was refused is cut to what is free. A client order id is
+free again when its order has ended: whoever sends one twice must have asked first.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,11 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.binance.client import Timeouts
-from brokers.binance.errors import Meaning, meaning_of, unreadable
+from brokers.binance.errors import Meaning, is_too_much, meaning_of, unreadable
 from brokers.binance.filters import TYPES, Rules, allowance, instrument_of, refusal
 from brokers.binance.history import SpotHistory
 from brokers.binance.market import SpotMarket, parsed
+from brokers.binance.order_lists import leg_of, legs_of, pair_params, refusal_of_pair, takes_pairs
 from brokers.binance.parsing import Balance, balances, order_params
+from brokers.binance.replacing import parts_of, replace_params
 from brokers.binance.seats import Seat, seat_of
 from brokers.budget import prioritised
 from brokers.errors import BrokerError, NotSent, OrderRejected, RateLimited, Unsupported
@@ -25,20 +27,25 @@ from brokers.models import BrokerAccount
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     ClientIds,
     FillReport,
     Instrument,
     OrderReport,
     OrderRequest,
+    Pairs,
     Quote,
+    Replacement,
     VenuePosition,
 )
-from tradehub.core.money import EXACT, ZERO
+from tradehub.core.money import EXACT, ZERO, plain
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 SETTLE_SECONDS = 20
 """recvWindow (5 s), for so long the venue may still take a request; its own 10 s; and a margin."""
+PREPARED_WITHIN = timedelta(seconds=10)
+"""An order may need several answers before it leaves, each with a time-out of its own."""
 FRESH = timedelta(minutes=1)
 """Rules that are older are read again before an order is refused by them."""
 QUOTE = "USDT"
@@ -48,14 +55,16 @@ _NOT_KNOWN = (Meaning.NOT_WORKING, Meaning.ABSENT)
 def open_spot(account: BrokerAccount, now: Callable[[], datetime]) -> "SpotBroker":
     """Named by the setting BROKER_ADAPTERS."""
     currency = str(account.options.get("quote_currency") or QUOTE)
-    return SpotBroker(seat_of(account, now, Timeouts()), currency)
+    pairs = Pairs.NONE if account.options.get("targets") == "watch" else Pairs.END
+    return SpotBroker(seat_of(account, now, Timeouts()), currency, pairs)
 
 
 @prioritised
 class SpotBroker:
-    def __init__(self, seat: Seat, currency: str) -> None:
+    def __init__(self, seat: Seat, currency: str, pairs: Pairs = Pairs.END) -> None:
         self.client = seat.client
         self.currency = currency
+        self._pairs = pairs
         self._market = SpotMarket(seat.client)
         self._symbols = seat.symbols
         self._history = SpotHistory(seat.client, self._market, seat.symbols, seat.memory, currency)
@@ -72,6 +81,8 @@ class SpotBroker:
             client_ids=ClientIds.UNIQUE_WHILE_OPEN,
             settle_seconds=SETTLE_SECONDS,
             holds_balance=True,
+            pairs=self._pairs,
+            replaces=True,
         )
 
     # What there is
@@ -115,7 +126,8 @@ class SpotBroker:
         rules = self._market.rules(symbol)
         if rules is None or rules.quote != self.currency:
             return None
-        return instrument_of(rules)
+        found = instrument_of(rules)
+        return replace(found, pair_step=found.quantity_step if takes_pairs(rules) else None)
 
     def quote(self, symbol: str) -> Quote | None:
         return self.quotes([symbol]).get(symbol)
@@ -129,13 +141,52 @@ class SpotBroker:
     # Orders
 
     def submit(self, request: OrderRequest) -> OrderReport:
+        began = self.client.now()
         request, rules = self._fitted(request)
         self._history.expect(request.client_order_id, request.symbol)
         try:
-            raw = self.client.create_order(**order_params(request))
+            return self._place(request, began)
         except BrokerError as error:
-            return self._instead(request, rules, error)
-        return self._answered(raw)
+            less = self._less(request, rules) if is_too_much(error) else None
+            if less is None:
+                return self._instead(request, rules, error)
+        try:
+            return self._place(less, began)
+        except BrokerError as error:
+            return self._instead(less, rules, error)
+
+    def replace(self, client_order_id: str, request: OrderRequest) -> Replacement:
+        began = self.client.now()
+        request, rules = self._fitted(request)
+        self._in_time(began)
+        self._history.expect(request.client_order_id, request.symbol)
+        try:
+            raw = self.client.cancel_replace_order(**replace_params(client_order_id, request))
+        except BrokerError as error:
+            if meaning_of(error) is Meaning.HALF_REPLACED:
+                return Replacement(self._gone(client_order_id), error)
+            earlier = self._instead(request, rules, error)
+            return Replacement(self._gone(client_order_id), earlier)
+        ended, placed = parsed(lambda: parts_of(_object(raw)))
+        return Replacement(self._answered(ended), self._answered(placed))
+
+    def submit_pair(
+        self, stop: OrderRequest, target: OrderRequest
+    ) -> tuple[OrderReport, OrderReport]:
+        stop, rules = self._fitted(stop)
+        target, _ = self._fitted(target)
+        problem = refusal_of_pair(rules)
+        if problem is not None:
+            raise Unsupported(problem[1], venue_code=problem[0])
+        self._history.expect(stop.client_order_id, stop.symbol)
+        self._history.expect(target.client_order_id, target.symbol)
+        try:
+            raw = self.client.create_oco_order(**pair_params(stop, target))
+        except BrokerError as error:
+            return self._instead(stop, rules, error), self._instead(target, rules, error)
+        legs = parsed(lambda: legs_of(_object(raw)))
+        told = [legs.get(each.client_order_id) for each in (stop, target)]
+        return self._answered(told[0]), self._answered(told[1])
 
     def cancel(self, client_order_id: str) -> OrderReport:
         symbol = self._history.symbol_of(client_order_id)
@@ -153,7 +204,7 @@ class SpotBroker:
             if found is None:
                 raise
             return self._report(found)
-        return self._answered(raw)
+        return self._answered(parsed(lambda: leg_of(_object(raw), client_order_id)))
 
     def order(self, client_order_id: str) -> OrderReport | None:
         return self._look_up(client_order_id)
@@ -172,6 +223,10 @@ class SpotBroker:
 
     def fills(self, since: datetime) -> list[FillReport]:
         return self._history.fills(since)
+
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        """Of spot a key that trades is told nothing but trades, whose fees the fills have."""
+        return CashPage((), until)
 
     # Within
 
@@ -206,7 +261,8 @@ class SpotBroker:
                 f"{self.currency}, the account's currency.",
                 venue_code="SYMBOL",
             )
-        fitted = replace(request, quantity=self._quantity(request, rules))
+        quantity = rules.floor(request.quantity, request.order_type)
+        fitted = replace(request, quantity=quantity)
         return fitted, rules, refusal(rules, fitted)
 
     def _check_words(self, request: OrderRequest) -> None:
@@ -214,23 +270,43 @@ class SpotBroker:
             raise Unsupported(f"Binance spot gets no {request.order_type} orders from us yet.")
         if request.time_in_force not in TIMES:
             raise Unsupported(f"Binance spot has no {request.time_in_force} orders.")
+        if request.leverage is not None and request.leverage > 1:
+            asked = plain(request.leverage)
+            text = f"Binance spot has no leverage, and this entry asks for {asked}."
+            raise Unsupported(text, venue_code="LEVERAGE")
         if request.reduce_only and request.side is OrderSide.BUY:
             raise Unsupported(
                 "Nothing can be short at Binance spot, so there is nothing to buy back."
             )
 
-    def _quantity(self, request: OrderRequest, rules: Rules) -> Decimal:
-        """Rounded down; an exit at the market is cut to what is free, as more would be refused.
-        What rests is not: a stop that covers less than it says is worse than a refused one."""
-        quantity = request.quantity
-        if request.reduce_only and request.order_type is OrderType.MARKET:
-            free = self._free(rules.base)
-            if free is not None:
-                quantity = min(quantity, free)
-        return rules.floor(quantity, request.order_type)
+    def _place(self, request: OrderRequest, began: datetime) -> OrderReport:
+        self._in_time(began)
+        return self._answered(self.client.create_order(**order_params(request)))
+
+    def _in_time(self, began: datetime) -> None:
+        """Later than this somebody else may have been told that it was lost."""
+        if self.client.now() - began > PREPARED_WITHIN:
+            raise NotSent("Binance took too long to tell what the order needs; nothing was sent.")
+
+    def _gone(self, client_order_id: str) -> OrderReport:
+        """An order that was cancelled for another."""
+        found = self.order(client_order_id)
+        if found is None:
+            raise NotSent("The new order was not taken, and the old one is not told yet.")
+        return found
+
+    def _less(self, request: OrderRequest, rules: Rules) -> OrderRequest | None:
+        """An exit at the market that was refused as too much, cut to what is free; None where
+        that can't help. It leaves whole first, since a balance may be told late. What rests is
+        never cut: a stop that covers less than it says is worse than a refused one."""
+        if not request.reduce_only or request.order_type is not OrderType.MARKET:
+            return None
+        free = self._free(rules.base)
+        quantity = ZERO if free is None else rules.floor(free, request.order_type)
+        return replace(request, quantity=quantity) if ZERO < quantity < request.quantity else None
 
     def _free(self, asset: str) -> Decimal | None:
-        """None when it can't be had: an exit goes out all the same."""
+        """None when it can't be had."""
         try:
             held = self._held().get(asset)
         except BrokerError:

@@ -3,7 +3,8 @@
 It is the venue, so it opens short transactions of its own and may be asked by several processes
 at once. A client order id is taken for ever: asked again, it answers for the first order. Every
 question first lets the working orders meet the present price; with prices from alerts, each
-price that is named meets them too.
+price that is named meets them too. Where the prices are a venue's, they are asked for before a
+transaction begins.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from brokers.errors import OrderRejected, OutcomeUnknown, Unsupported
+from brokers.errors import NotReplaced, OrderRejected, OutcomeUnknown, Unsupported
 from brokers.models import BrokerAccount
 from brokers.options import read_paper_options
 from brokers.paper import storage, venue
@@ -20,14 +21,18 @@ from brokers.paper.ledger import NoPrice, buying_power, equity
 from brokers.paper.matching import Rules
 from brokers.paper.prices import known_symbol, quotes_of, record_price
 from brokers.paper.venue import Market, State
+from brokers.prices.asking import source_quotes
+from brokers.prices.places import VENUE_SOURCES
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     FillReport,
     Instrument,
     OrderReport,
     OrderRequest,
     Quote,
+    Replacement,
     ReportStatus,
     VenuePosition,
 )
@@ -54,6 +59,9 @@ class PaperBroker:
         self._account_id = account_id
         self.options = read_paper_options(options)
         self._now = now
+        self._sourced = self.options.price_source in VENUE_SOURCES
+        self._seen: dict[str, Quote] = {}
+        """Of a venue's prices: what the last look found."""
         self._rules = Rules(
             fee_percent=self.options.fee_percent,
             slippage_percent=self.options.slippage_percent,
@@ -73,19 +81,23 @@ class PaperBroker:
             shorts=self.options.allow_short,
             linked_orders=True,
             settle_seconds=0,
+            replaces=True,
         )
 
     def account(self) -> AccountState:
         """Fails rather than guess while something is held that has no price."""
         state = self._advance()
+        self._look(state)
         market = self._market(state)
         try:
             worth = equity(state.book, market.quotes)
             power = buying_power(state.book, state.orders, market.quotes, self._rules)
         except NoPrice as missing:
+            fix = "Send an alert that names its price."
+            if self._sourced:
+                fix = f"{self.options.price_source.title()} tells none of it just now."
             raise OutcomeUnknown(
-                f"The equity can't be told: no price of {missing.symbol} is known here. "
-                f"Send an alert that names its price.",
+                f"The equity can't be told: no price of {missing.symbol} is known here. {fix}",
                 venue_code="PRICE_MISSING",
             ) from missing
         return AccountState(
@@ -112,12 +124,14 @@ class PaperBroker:
 
     def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         known = [symbol for symbol in symbols if known_symbol(symbol)]
+        if self._sourced:
+            return self._asked(known)
         return quotes_of(self._account_id, known, self.options, self._now())
 
     def observe(self, symbol: str, price: Decimal, at: datetime) -> None:
         """The first price of a symbol starts its synthetic walk. A price that is not above zero
-        or of a symbol that does not exist is no price."""
-        if price <= 0 or not known_symbol(symbol):
+        or of a symbol that does not exist is no price. Where a venue tells them, it alone does."""
+        if self._sourced or price <= 0 or not known_symbol(symbol):
             return
         known = partial(record_price, self._account_id, symbol, price, at, self._now())
         if in_write_transaction(known, forgettable=True):
@@ -125,6 +139,7 @@ class PaperBroker:
 
     def submit(self, request: OrderRequest) -> OrderReport:
         self._refuse(request)
+        self._look(None, request.symbol)
 
         def work() -> OrderReport:
             storage.take_turn(self._account_id, self.options)
@@ -138,7 +153,29 @@ class PaperBroker:
             raise OrderRejected(report.text or "", venue_code=report.code)
         return report
 
+    def replace(self, client_order_id: str, request: OrderRequest) -> Replacement:
+        self._refuse(request)
+        self._look(None, request.symbol)
+
+        def work() -> Replacement:
+            storage.take_turn(self._account_id, self.options)
+            before = storage.read_state(self._account_id, self.options)
+            after = venue.cancel(before, client_order_id, self._market(before))
+            storage.write_state(self._account_id, before, after, self.options.currency)
+            worked = any(each.id == client_order_id for each in before.orders)
+            old = self._reports([client_order_id]).get(client_order_id)
+            if not worked or old is None or old.filled_quantity:
+                raise NotReplaced("The order is not as it was.", venue_code="NOT_REPLACED")
+            new = self._enter(request)
+            if new.status is ReportStatus.REJECTED:
+                raise OrderRejected(new.text or "", venue_code=new.code)
+            return Replacement(old, new)
+
+        return in_write_transaction(work)
+
     def cancel(self, client_order_id: str) -> OrderReport:
+        self._look(None)
+
         def work() -> None:
             storage.take_turn(self._account_id, self.options)
             before = storage.read_state(self._account_id, self.options)
@@ -183,6 +220,10 @@ class PaperBroker:
             for symbol, held in book.holdings.items()
         ]
 
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        """The venue is our own, and books nothing that its fills don't tell."""
+        return CashPage((), until)
+
     def _refuse(self, request: OrderRequest) -> None:
         """What is refused without taking the id: it could not even be stored."""
         if request.time_in_force not in TIMES:
@@ -213,7 +254,10 @@ class PaperBroker:
         """Looks without a lock first; takes the turn only when something will change. The state
         as it is then."""
         before = storage.read_state(self._account_id, self.options)
-        if not before.orders or venue.advance(before, self._market(before)) == before:
+        if not before.orders:
+            return before
+        self._look(before)
+        if venue.advance(before, self._market(before)) == before:
             return before
 
         def work() -> None:
@@ -226,10 +270,25 @@ class PaperBroker:
         return storage.read_state(self._account_id, self.options)
 
     def _market(self, state: State, *symbols: str) -> Market:
-        wanted = {*symbols, *state.book.holdings}
-        wanted |= {order.request.symbol for order in state.orders}
-        now = self._now()
-        return Market(quotes_of(self._account_id, wanted, self.options, now), self._rules, now)
+        wanted, now = _symbols_of(state, symbols), self._now()
+        if self._sourced:
+            quotes = {each: self._seen[each] for each in wanted & self._seen.keys()}
+        else:
+            quotes = quotes_of(self._account_id, wanted, self.options, now)
+        return Market(quotes, self._rules, now)
+
+    def _look(self, state: State | None, *symbols: str) -> None:
+        """Outside of any transaction, since a venue may be asked. None: as it is stored now."""
+        if self._sourced:
+            state = state or storage.read_state(self._account_id, self.options)
+            self._seen = self._asked(_symbols_of(state, symbols))
+
+    def _asked(self, symbols: Collection[str]) -> dict[str, Quote]:
+        return source_quotes(self._account_id, self.options.price_source, symbols, self._now)
 
     def _reports(self, client_order_ids: Sequence[str]) -> dict[str, OrderReport]:
         return storage.reports_of(self._account_id, client_order_ids, self.options.currency)
+
+
+def _symbols_of(state: State, more: Collection[str]) -> set[str]:
+    return {*more, *state.book.holdings, *(order.request.symbol for order in state.orders)}

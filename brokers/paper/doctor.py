@@ -4,6 +4,7 @@ from typing import cast
 
 from brokers.base import Broker
 from brokers.paper.adapter import PaperBroker
+from brokers.prices.places import VENUE_SOURCES
 from brokers.types import Line
 
 
@@ -11,6 +12,8 @@ def lines(broker: Broker) -> list[Line]:
     options = cast(PaperBroker, broker).options
     if options.price_source == "synthetic":
         text = "Prices are made up (a seeded walk). Good for a demo, worthless as a test of a plan."
+    elif options.price_source in VENUE_SOURCES:
+        text = f"Prices are those of {options.price_source.title()}'s live market."
     else:
         text = "Prices are those that your alerts name: an alert without price can't be priced."
     found = [Line("prices", True, text)]

@@ -9,25 +9,27 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from brokers.errors import BadCredentials, BrokerError, RateLimited
-from brokers.models import BrokerAccount
 from brokers.streams.pace import Pace
 from brokers.streams.protocol import Look, News, Over, Raw, Ready, Refused, Say, Stream, Told
 from brokers.streams.states import StreamState
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Any)
+"""What a line is for, with `pk` and `kind`: a broker account, or one socket of a price feed."""
+S_contra = TypeVar("S_contra", bound=Any, contravariant=True)
 
 CONNECT_SECONDS = 10.0
 READY_SECONDS = 10.0
@@ -48,15 +50,15 @@ _wire_log = logging.getLogger("brokers.streams.wire")
 _wire_log.setLevel(logging.WARNING)
 
 
-class Ear(Protocol):
+class Ear(Protocol[S_contra]):
     """Who is told, in the event loop; it must not wait."""
 
-    def connected(self, account: BrokerAccount, *, again: bool) -> None:
+    def connected(self, account: S_contra, /, *, again: bool) -> None:
         """It tells from now on. `again`: it did before, and something may have been missed."""
 
-    def told(self, account: BrokerAccount, stream: Stream, event: Raw) -> None: ...
+    def told(self, account: S_contra, stream: Stream, event: Raw, /) -> None: ...
 
-    def look(self, account: BrokerAccount) -> None: ...
+    def look(self, account: S_contra, /) -> None: ...
 
 
 class Lost(Exception):
@@ -81,22 +83,22 @@ class _Connect(connect):
 
 
 @dataclass(frozen=True)
-class Means:
+class Means(Generic[S]):
     """What all lines of a process share."""
 
-    ear: Ear
-    open_stream: Callable[[BrokerAccount], Stream]
+    ear: Ear[S]
+    open_stream: Callable[[S], Stream]
     """Called in a thread."""
     clock: Callable[[], datetime]
     first_pause: float = FIRST_PAUSE
 
 
 @dataclass
-class Line:
-    account: BrokerAccount
+class Line(Generic[S]):
+    account: S
     pace: Pace
     threads: Executor
-    means: Means
+    means: Means[S]
     state: StreamState = field(default_factory=StreamState)
     _failures: int = 0
     _was_up: bool = False
@@ -121,6 +123,14 @@ class Line:
         if self._socket is not None:
             log.warning("stream_doubted", account=self.account.pk, why=why)
             self._socket.transport.abort()
+
+    async def say(self, texts: Iterable[str]) -> None:
+        """More than the greeting. Nothing while it is not connected."""
+        socket = self._socket
+        if socket is not None:
+            with suppress(ConnectionClosed):
+                for text in texts:
+                    await socket.send(text)
 
     async def _connection(self) -> Lost:
         """One, from its beginning to its end, and why it ended."""

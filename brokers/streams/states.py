@@ -48,18 +48,20 @@ class StreamState:
         return _moment(self.last_error_at)
 
 
-def tell(redis: Redis, states: Mapping[str, StreamState], *, now: datetime) -> None:
+def tell(redis: Redis, states: Mapping[str, StreamState], *, now: datetime, key: str = KEY) -> None:
     """Raises RedisError."""
     if states:
         at = now.timestamp()
-        told = {key: json.dumps(asdict(replace(each, told_at=at))) for key, each in states.items()}
-        redis.hset(KEY, mapping=told)
+        told = {
+            name: json.dumps(asdict(replace(each, told_at=at))) for name, each in states.items()
+        }
+        redis.hset(key, mapping=told)
 
 
-def forget(redis: Redis, account_ids: Collection[str]) -> None:
+def forget(redis: Redis, account_ids: Collection[str], *, key: str = KEY) -> None:
     """Raises RedisError."""
     if account_ids:
-        redis.hdel(KEY, *account_ids)
+        redis.hdel(key, *account_ids)
 
 
 def states_of(
@@ -69,13 +71,22 @@ def states_of(
     ids = list(account_ids)
     if not ids:
         return {}
-    found = {}
-    for account_id, said in zip(ids, cast("list[Any]", redis.hmget(KEY, ids)), strict=True):
-        if said is not None:
-            state = StreamState(**json.loads(said))
-            if abs(now.timestamp() - state.told_at) <= GOOD_FOR_SECONDS:
-                found[account_id] = state
-    return found
+    said = zip(ids, cast("list[Any]", redis.hmget(KEY, ids)), strict=True)
+    return _living({account_id: each for account_id, each in said if each is not None}, now)
+
+
+def all_states(redis: Redis, key: str, *, now: datetime) -> dict[str, StreamState]:
+    """Those under another key, for which a living process speaks. Raises RedisError."""
+    told = cast("dict[bytes, Any]", redis.hgetall(key))
+    return _living({name.decode(): said for name, said in told.items()}, now)
+
+
+def _living(told: Mapping[str, Any], now: datetime) -> dict[str, StreamState]:
+    known = {name: StreamState(**json.loads(said)) for name, said in told.items()}
+    at = now.timestamp()
+    return {
+        name: state for name, state in known.items() if abs(at - state.told_at) <= GOOD_FOR_SECONDS
+    }
 
 
 def states_for_pages(account_ids: Collection[str], *, now: datetime) -> dict[str, StreamState]:

@@ -53,7 +53,7 @@ def _seal(account: BrokerAccount) -> tuple[object, ...]:
 
 @dataclass
 class Station:
-    means: Means
+    means: Means[BrokerAccount]
     leases: Leases
     redis: Redis
     threads: Executor
@@ -65,7 +65,9 @@ class Station:
     every: float = LOOK_SECONDS
     polls: bool = True
     """Whether this process polls; while nobody can tell, it does."""
-    _lines: dict[str, tuple[Line, "asyncio.Task[None]"]] = field(default_factory=dict)
+    _lines: dict[str, tuple[Line[BrokerAccount], "asyncio.Task[None]"]] = field(
+        default_factory=dict
+    )
     _paces: dict[str, Pace] = field(default_factory=dict)
     _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     """By kind of account: nor one venue another's."""
@@ -93,7 +95,7 @@ class Station:
         except Exception as error:  # as the docstring says; it shows as a look that is late
             log.exception("streams_not_looked_at", error=type(error).__name__)
 
-    def lines(self) -> Mapping[str, Line]:
+    def lines(self) -> Mapping[str, Line[BrokerAccount]]:
         """By account; also for other threads."""
         return {key: line for key, (line, _) in list(self._lines.items())}
 

@@ -52,6 +52,8 @@ ALLOWED = [
     (STOCK, ask(kind="stop", tif="gtc")),
     (STOCK, ask(kind="trailing_stop", tif="gtc")),
     (STOCK, ask(kind="limit", extended_hours=True)),
+    (STOCK, ask(leverage=Decimal(1))),
+    (STOCK, ask("sell", leverage=Decimal(4), reduce_only=True)),
     (STOCK, ask(quantity="0.5")),
     (STOCK, ask(quantity="1.000000001", kind="stop_limit")),
     (COIN, ask(tif="gtc")),
@@ -62,6 +64,8 @@ ALLOWED = [
 ]
 REFUSED = [
     (STOCK, ask(kind="stop", tif="ioc"), "for the day or gtc"),
+    (STOCK, ask(leverage=Decimal("1.5")), "the account's own margin"),
+    (COIN, ask(leverage=Decimal(2), tif="gtc"), "asks for 2"),
     (STOCK, ask(kind="trailing_stop", tif="fok"), "for the day or gtc"),
     (STOCK, ask(extended_hours=True), "extended hours"),
     (STOCK, ask(kind="limit", tif="gtc", extended_hours=True), "extended hours"),

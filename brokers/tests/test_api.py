@@ -66,7 +66,8 @@ def test_credentials_go_in_and_never_come_out(client: APIClient) -> None:
     [
         ({"kind": "binance_futures"}, "INVALID_FIELD", "/environment"),
         ({"environment": "live"}, "MISSING_FIELD", "/confirm"),
-        ({"options": {"price_source": "binance"}}, "UNSUPPORTED_FIELD", "/options/price_source"),
+        ({"options": {"price_source": "moon"}}, "INVALID_FIELD", "/options/price_source"),
+        ({"options": {"price_source": "alpaca"}}, "INVALID_FIELD", "/options/price_source"),
         ({"options": {"fee_percent": "x"}}, "INVALID_FIELD", "/options/fee_percent"),
         ({"options": [1]}, "INVALID_FIELD", "/options"),
         ({"options": None}, "INVALID_FIELD", "/options"),

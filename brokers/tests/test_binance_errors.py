@@ -18,6 +18,7 @@ from brokers.binance.errors import (
 from brokers.errors import (
     BadCredentials,
     BrokerError,
+    NotReplaced,
     NotSent,
     OrderRejected,
     OutcomeUnknown,
@@ -60,6 +61,14 @@ SAID = [
     (400, -1127, "More than 24 hours between startTime and endTime.", OrderRejected),
     (400, -1128, "Combination of optional parameters invalid.", OrderRejected),
     (400, -1130, "Invalid data sent for a parameter.", OrderRejected),
+    (400, -1158, "Order type not supported in OCO.", OrderRejected),
+    (400, -1165, "A limit order in a buy OCO must be below.", OrderRejected),
+    (400, -1166, "A limit order in a sell OCO must be above.", OrderRejected),
+    (400, -1168, "At least one OCO order must be contingent.", OrderRejected),
+    (400, -1196, "A stop loss order in a buy OCO must be above.", OrderRejected),
+    (400, -1197, "A stop loss order in a sell OCO must be below.", OrderRejected),
+    (400, -1198, "A take profit order in a buy OCO must be below.", OrderRejected),
+    (400, -1199, "A take profit order in a sell OCO must be above.", OrderRejected),
     (400, -1220, "The symbol's status does not match.", OrderRejected),
     (400, -2010, "Account has insufficient balance for requested action.", OrderRejected),
     (400, -2010, "Market is closed.", OrderRejected),
@@ -67,6 +76,9 @@ SAID = [
     (400, -2010, "Stop loss orders are not supported for this symbol.", OrderRejected),
     (400, -2010, "Stop loss limit orders are not supported for this symbol.", OrderRejected),
     (400, -2010, "Order would trigger immediately.", OrderRejected),
+    (400, -2010, "Order would immediately match and take.", OrderRejected),
+    (400, -2010, "The relationship of the prices for the orders is not correct.", OrderRejected),
+    (400, -2010, "OCO orders are not supported for this symbol", OrderRejected),
     (400, -2010, "Duplicate order sent.", OutcomeUnknown),
     (400, -2011, "Unknown order sent.", OrderRejected),
     (400, -2013, "Order does not exist.", OrderRejected),
@@ -81,7 +93,8 @@ SAID = [
     (400, -1007, "Timeout waiting for response from backend server.", OutcomeUnknown),
     (400, -1008, "Server is currently overloaded.", OutcomeUnknown),
     (400, -9999, "A code of tomorrow.", OutcomeUnknown),
-    (409, -2022, "Order cancel-replace failed.", OutcomeUnknown),
+    (400, -2022, "Order cancel-replace failed.", NotReplaced),
+    (409, -2021, "Order cancel-replace partially failed.", OrderRejected),
 ]  # fmt: skip
 
 

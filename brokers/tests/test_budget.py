@@ -197,7 +197,7 @@ class Desk:
     def order(self) -> None:
         self._ask()
 
-    cancel = reports = open_orders = closed_orders = fills = positions = order
+    cancel = reports = open_orders = closed_orders = fills = positions = cash_entries = order
 
     def account(self) -> None:
         self._ask()
@@ -213,9 +213,13 @@ class Request:
 
 def test_an_adapter_says_how_urgent_it_is() -> None:
     desk = Desk()
-    for name in ("cancel", "order", "reports", "account", "open_orders", "fills", "positions"):
+    for name in ("cancel", "order", "reports", "account"):
         getattr(desk, name)()
-    assert desk.heard == [FIRST, FIRST, NORMAL, NORMAL, LAST, LAST, LAST]
+    assert desk.heard == [FIRST, FIRST, NORMAL, NORMAL]
+    desk.heard.clear()
+    for name in ("open_orders", "fills", "positions", "cash_entries"):
+        getattr(desk, name)()
+    assert desk.heard == [LAST] * 4
 
 
 def test_what_an_exit_asks_for_is_as_urgent_as_the_exit() -> None:

@@ -55,6 +55,9 @@ from brokers.models import BrokerAccount
 from brokers.registry import BUILT, connect
 for kind in BUILT - {"paper"}:
     assert isinstance(connect(BrokerAccount(id="acc_1", kind=kind)), AskingBroker), kind
+sourced = BrokerAccount(id="acc_1", kind="paper", options={"price_source": "binance"})
+assert isinstance(connect(sourced), AskingBroker)
+assert not {"brokers.prices.station", "brokers.streams.line"} & sys.modules.keys()
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"binance", "alpaca"}))
 """
 
@@ -64,3 +67,21 @@ def test_a_web_process_imports_no_sdk() -> None:
         [sys.executable, "-c", WEB], cwd=project.BASE_DIR, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+LEAN = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "tradehub.settings_test"
+import django
+django.setup()
+import brokers.alpaca.adapter, brokers.streams.alpaca
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"alpaca", "numpy", "pandas"}))
+"""
+
+
+def test_speaking_to_alpaca_loads_no_pandas() -> None:
+    """The SDK's trading client would bring it: 56 MB for each process that speaks to Alpaca."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN], cwd=project.BASE_DIR, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "['alpaca']", done.stderr

@@ -33,6 +33,8 @@ class PaperAccountForm(PageForm):
         choices=[
             ("synthetic", "Synthetic: a seeded walk from the alert's price, for demos"),
             ("signal", "The alert's own price"),
+            ("binance", "Binance's live market: pairs, and contracts as BTCUSDT.P"),
+            ("alpaca", "Alpaca's: US stocks (IEX) and coins; takes an account of yours there"),
         ],
     )
 

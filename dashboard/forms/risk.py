@@ -65,6 +65,10 @@ class RiskProfileForm(PageForm):
     max_position_value = NumberField(label="Position value, at most")
     max_position_percent = NumberField(label="Position, at most % of equity")
     max_total_exposure = NumberField(label="Total exposure, at most")
+    max_leverage = NumberField(
+        label="Leverage, at most",
+        help_text="Of an entry, and of the account: its positions' value by its equity.",
+    )
     max_open_positions = WholeField(label="Open positions, at most")
 
     max_trades_per_day = WholeField(
@@ -132,6 +136,7 @@ class RiskProfileForm(PageForm):
                 "max_position_value",
                 "max_position_percent",
                 "max_total_exposure",
+                "max_leverage",
                 "max_open_positions",
             ),
         ),

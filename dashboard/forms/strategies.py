@@ -65,7 +65,10 @@ class StrategyForm(PageForm):
     default_take_profit_percent = NumberField(
         label="Take profit, %", help_text="From the fill price, when the alert names no target."
     )
-    leverage = NumberField(help_text="Where the venue has it. Empty leaves it as it is there.")
+    leverage = NumberField(
+        help_text="At futures, for each entry. A venue without leverage takes none above 1. "
+        "Empty: the account's."
+    )
     on_opposite = forms.ChoiceField(
         label="On an opposite alert",
         choices=[

@@ -74,6 +74,11 @@ def role(value: str) -> str:
 
 
 @register.filter
+def cash_words(value: str) -> str:
+    return wording.CASH_WORDS.get(value, value)
+
+
+@register.filter
 def event_words(value: str) -> str:
     return wording.EVENT_WORDS.get(value, value.replace("_", " ").capitalize())
 

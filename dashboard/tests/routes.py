@@ -34,6 +34,7 @@ OBJECTS = {
 ACTIONS = {
     "close-position": "position",
     "cancel-order": "order",
+    "replace-order": "order",
     "review-order": "order",
     "strategy-pause": "strategy",
     "strategy-resume": "strategy",

@@ -274,3 +274,37 @@ def test_the_watch_runs_by_itself(alice: User, monkeypatch: pytest.MonkeyPatch) 
         await socket.disconnect()
 
     play(scene)
+
+
+class Napping(InMemoryChannelLayer):
+    """What is sent to one channel waits, as at a layer that has not begun to listen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[tuple[str, Any]] = []
+
+    async def send(self, channel: str, message: Any) -> None:
+        self.held.append((channel, message))
+
+
+def test_a_page_is_open_when_it_hears(alice: User) -> None:
+    client = signed_in(alice)
+
+    async def scene() -> None:
+        layer = Napping()
+        channel_layers.set("default", layer)
+        socket = socket_of(client)
+        opening = asyncio.ensure_future(socket.connect(timeout=5))
+        async with asyncio.timeout(5):
+            while not layer.held:
+                await asyncio.sleep(0.01)
+        await layer.group_send(group_of(alice.pk), {"type": "live.frames", "frames": [{"n": 1}]})
+        await asyncio.sleep(0.05)
+        assert not opening.done()
+        for channel, message in layer.held:
+            await InMemoryChannelLayer.send(layer, channel, message)
+        assert (await opening)[0]
+        assert (await socket.receive_json_from(timeout=5))["type"] == "hello"
+        await socket.disconnect()
+
+    play(scene)

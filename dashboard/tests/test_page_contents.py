@@ -10,7 +10,8 @@ from django.urls import reverse
 from accounts.models import User
 from dashboard.tests.builders import SECRET, World, make_invalid_signal, make_world
 from dashboard.tests.routes import text_of, url_of
-from orders.models import Drift, Order, Position, Reconciliation
+from orders.models import Drift, LaneItem, Order, Position, Reconciliation
+from orders.terms import Terms
 
 
 def test_the_decision_page_masks_secrets_and_tells_the_story(
@@ -408,3 +409,42 @@ def test_a_number_that_is_not_there_is_refused_in_words(as_alice: Client, world:
     assert "INVALID_FIELD" in text
     order.refresh_from_db()
     assert order.status == "unconfirmed"
+
+
+def works_again(world: World) -> Order:
+    """The order of the world as a limit order that rests, half filled."""
+    Order.objects.filter(pk=world.order.pk).update(
+        status="partially_filled",
+        order_type="limit",
+        limit_price=Decimal("149.5"),
+        filled_quantity=Decimal(5),
+    )
+    LaneItem.objects.update(terms=Terms(None, None).to_json())
+    world.order.refresh_from_db()
+    return world.order
+
+
+def test_a_working_order_can_be_changed_on_its_page(as_alice: Client, world: World) -> None:
+    order = works_again(world)
+    page = text_of(as_alice.get(url_of("order", world)))
+    assert 'data-dialog="replace-dialog"' in page
+    assert 'name="limit_price" value="149.5"' in page
+    assert "In all; 5 of it is filled." in page
+    assert 'name="stop_price"' not in page
+    url = url_of("replace-order", world)
+    same = as_alice.post(url, {"quantity": "10", "limit_price": "149.5"}, follow=True)
+    assert "asks for already" in text_of(same)
+    done = as_alice.post(url, {"quantity": "8", "limit_price": "149.5"}, follow=True)
+    assert done.redirect_chain[-1][0] == url_of("order", world)
+    assert "Changing the buy of AAPL" in text_of(done)
+    item = LaneItem.objects.get(kind="replace", subject=order.pk)
+    assert item.intents[0]["size"]["value"] == "8"
+
+
+def test_an_ended_or_protective_order_is_not_changed_there(as_alice: Client, world: World) -> None:
+    assert 'data-dialog="replace-dialog"' not in text_of(as_alice.get(url_of("order", world)))
+    order = works_again(world)
+    Order.objects.filter(pk=order.pk).update(role="stop_loss")
+    assert 'data-dialog="replace-dialog"' not in text_of(as_alice.get(url_of("order", world)))
+    answer = as_alice.post(url_of("replace-order", world), {"quantity": "8"}, follow=True)
+    assert "NOT_REPLACEABLE" in text_of(answer)

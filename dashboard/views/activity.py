@@ -1,4 +1,4 @@
-"""Signals and orders: the lists, the decision page, one order, and its cancel button."""
+"""Signals and orders: the lists, the decision page, one order, and its buttons."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,8 +10,11 @@ from dashboard import decisions, selectors, wording
 from dashboard.views.base import act, is_part, page_of, signed_in, user_of, without_page
 from orders import services as orders_services
 from orders.lifecycle import WORKING
+from orders.models import Order
+from orders.replacing import why_not_replaceable
 from orders.reviewing import say_not_placed, say_placed
 from signals.parsing import mask_secrets
+from tradehub.core.money import plain
 from tradehub.lib.clock import utc_now
 
 SIGNAL_FILTERS = [
@@ -102,7 +105,13 @@ def order_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def order_detail(request: HttpRequest, order_id: str) -> HttpResponse:
     order = selectors.order_for(user_of(request), order_id)
-    context = {"order": order, "working": WORKING}
+    context = {
+        "order": order,
+        "working": WORKING,
+        "replaceable": not why_not_replaceable(order),
+        "change_fields": _change_fields(order),
+        "successors": list(order.replacements.order_by("id")),
+    }
     template = "dashboard/parts/order.html" if is_part(request) else "dashboard/order.html"
     return render(request, template, context)
 
@@ -120,6 +129,41 @@ def cancel_order(request: HttpRequest, order_id: str) -> HttpResponse:
         done=f"Cancelling the {order.side} of {order.symbol}: it is in the account's lane.",
         to="dashboard:orders",
     )
+
+
+@signed_in
+@require_POST
+def replace_order(request: HttpRequest, order_id: str) -> HttpResponse:
+    user = user_of(request)
+    order = selectors.order_for(user, order_id)
+    names = [each["name"] for each in _change_fields(order)]
+    return act(
+        request,
+        lambda: orders_services.replace_order(
+            order=order,
+            fields={name: request.POST.get(name, "").strip() for name in names},
+            actor=user,
+            now=utc_now(),
+            ip=ip_of(request),
+        ),
+        done=f"Changing the {order.side} of {order.symbol}: it is in the account's lane.",
+        to=reverse("dashboard:order", args=[order.pk]),
+    )
+
+
+def _change_fields(order: Order) -> list[dict[str, str]]:
+    """What may be changed of it, as it is now."""
+    filled = f"In all; {plain(order.filled_quantity)} of it is filled."
+    fields = [
+        ("quantity", "Quantity", order.quantity, filled if order.filled_quantity else ""),
+        ("limit_price", "Limit price", order.limit_price, ""),
+        ("stop_price", "Stop price", order.stop_price, ""),
+    ]
+    return [
+        {"name": name, "label": label, "value": plain(value), "hint": hint}
+        for name, label, value, hint in fields
+        if value is not None
+    ]
 
 
 @signed_in

@@ -19,6 +19,7 @@ from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
 from dashboard.views.base import act, signed_in, submit, user_of
 from dashboard.views.venue_accounts import edit_options, save_options, venue_kinds
+from orders.cash_summary import cash_summary
 from orders.drifts import adopt_drifts
 from orders.reconciling import reconcile_now
 from orders.selectors import account_summary, reconciliation_of
@@ -80,6 +81,7 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "examination": examination_of(account),
         "stream": states_for_pages([account.pk], now=utc_now()).get(account.pk),
         "kind": KINDS.get(account.kind),
+        "cash": cash_summary(account, now=utc_now()),
     }
     return render(request, "dashboard/account.html", context)
 

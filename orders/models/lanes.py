@@ -30,6 +30,7 @@ class LaneItem(models.Model):
         CANCEL = "cancel"
         PROTECT = "protect"
         HALT = "halt"
+        REPLACE = "replace"
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -50,7 +51,7 @@ class LaneItem(models.Model):
         db_index=False,
     )
     subject = models.CharField(max_length=40, blank=True)
-    """The order or position that a cancel or protect is about."""
+    """The order or position that a cancel, replace or protect is about."""
     intents = models.JSONField(default=list)
     terms = models.JSONField(default=dict)
     """The strategy's settings and the subscription as they were: {"strategy", "risk_profile",

@@ -46,8 +46,12 @@ class Order(models.Model):
     stop_price = MoneyField(null=True)
     trail = models.JSONField(null=True)
     reduce_only = models.BooleanField(default=False)
+    closes_all = models.BooleanField(default=False)
+    """A stop that closes whatever is held when it triggers, as the venue has it."""
     link = models.CharField(max_length=64, null=True)
     extended_hours = models.BooleanField(default=False)
+    leverage = MoneyField(null=True)
+    """At which an entry asks to trade; null: at the account's."""
     protection = models.JSONField(null=True)
     """For an entry: {"stop_loss", "take_profits"} in resolved prices or still relative."""
     parent = models.ForeignKey(
@@ -55,6 +59,14 @@ class Order(models.Model):
     )
     after = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
     """Not sent before that order is filled: the entry of a flip waits for its exit."""
+    replaces = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="replacements",
+        db_index=False,
+    )
+    """Not sent before that order has ended: it goes on with the rest (`orders.remaining`)."""
     role = models.CharField(max_length=12)
     status = models.CharField(
         max_length=20,
@@ -98,6 +110,9 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["owner", "-id"], name="orders_of_owner"),
             models.Index(fields=["status", "account"], name="orders_by_status"),
+            models.Index(
+                fields=["replaces"], name="replacements", condition=Q(replaces__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

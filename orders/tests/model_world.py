@@ -20,7 +20,7 @@ from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position
 from orders.tests.near_venue import KEY, Killed, NearVenue, Steps
 from signals.models import Signal
 from tests.venue.books import Order as VenueOrder
-from tradehub.core.errors import Conflict
+from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus
 from tradehub.testing.builders import deliver, make_profile, make_strategy, make_token
 from tradehub.testing.hub import Clock, Hub
@@ -96,6 +96,15 @@ class World:
     def cancel(self, order: Order) -> None:
         with suppress(Conflict):
             services.cancel_order(order=order, actor=self.hub.owner, now=self.clock())
+
+    def replace(self, order: Order, factor: str, change: int) -> None:
+        fields = {"quantity": order.quantity * Decimal(factor)}
+        if order.limit_price is not None:
+            fields["limit_price"] = order.limit_price + change
+        with suppress(Conflict, BadInput):
+            services.replace_order(
+                order=order, fields=fields, actor=self.hub.owner, now=self.clock()
+            )
 
     def adopt(self) -> None:
         """The owner takes every confirmed difference over."""
@@ -178,17 +187,20 @@ class World:
             assert row.source != OrderSource.EXTERNAL, f"{row.pk} was taken for another's"
             assert row.status not in ("queued", "denied"), f"{row.pk} is there and {row.status}"
             assert (row.symbol, row.side) == (order.symbol, order.side)
-            entries[row.signal_id, row.leg] += 1
+            entries[_origin(row), row.leg] += 1
             asked = self.venue.submits.count(row.client_order_id)
             assert 0 < asked <= row.attempts, f"{row.pk} left {asked} times"
         doubled = [leg for leg, count in entries.items() if count > 1]
         assert not doubled, f"twice at the venue: {doubled}"
         openings = Counter(
-            row.signal_id
+            _origin(row)
             for order in self.theirs()
             if (row := ours[order.client_order_id or ""]).role == OrderRole.ENTRY
         )
         assert all(count == 1 for count in openings.values()), openings
+        working = {ours[each.client_order_id or ""].pk for each in self.theirs() if each.working}
+        both = [each.pk for each in ours.values() if {each.pk, each.replaces_id} <= working]
+        assert not both, f"works beside the order that it replaces: {both}"
 
     def _check_histories(self) -> None:
         """No status but by an event, and none leaves an end."""
@@ -287,6 +299,11 @@ class World:
             held[row.symbol] += row.quantity
         there_held = {name: each.quantity for name, each in books.holdings.items()}
         assert _not_flat(held) == there_held, self.told()
+
+
+def _origin(row: Order) -> str | None:
+    """The signal; of what a person asked for, the decision."""
+    return row.signal_id or row.decision_id
 
 
 def _not_flat(held: dict[str, Decimal]) -> dict[str, Decimal]:

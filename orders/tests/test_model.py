@@ -27,14 +27,14 @@ from hypothesis.stateful import (
 from accounts.models import User
 from orders import doorbell
 from orders.lanes import LEASE
-from orders.tests.model_world import PRICES, World
+from orders.tests.model_world import AT_VENUE_STATUSES, PRICES, World
 from orders.tests.near_venue import Trouble, stand_between
 from tests.venue.books import IdPolicy
 
 SYMBOLS = st.sampled_from(sorted(PRICES))
 SIZES = st.sampled_from([1, 2, 5])
 INTERRUPTIONS = st.sampled_from(
-    ["kill", "stall", "reconcile", "poll", "alert", "fill", "cancel", "deny"]
+    ["kill", "stall", "reconcile", "poll", "alert", "fill", "cancel", "deny", "replace"]
 )
 TROUBLED = st.sampled_from(
     ["submit", "submit", "submit", "cancel", "order", "open_orders", "closed_orders", "fills",
@@ -94,6 +94,13 @@ class Trading(RuleBasedStateMachine):
         if rows:
             self.world.cancel(data.draw(st.sampled_from(rows[-4:])))
 
+    @rule(data=st.data(), factor=st.sampled_from(["0.25", "1", "2"]), change=st.integers(-1, 1))
+    def replace(self, data: st.DataObject, factor: str, change: int) -> None:
+        rows = [each for each in self.world.ours().values() if each.status in AT_VENUE_STATUSES]
+        if rows:
+            rows.sort(key=lambda each: each.pk)
+            self.world.replace(data.draw(st.sampled_from(rows[-4:])), factor, change)
+
     @rule()
     def adopt(self) -> None:
         self.world.adopt()
@@ -146,6 +153,10 @@ class Trading(RuleBasedStateMachine):
     def _cancel(self) -> None:
         for row in sorted(self.world.ours().values(), key=lambda each: each.pk)[-1:]:
             self.world.cancel(row)
+
+    def _replace(self) -> None:
+        for row in sorted(self.world.ours().values(), key=lambda each: each.pk)[-1:]:
+            self.world.replace(row, "2", 0)
 
     def _deny(self) -> None:
         """The venue ends what it took last."""

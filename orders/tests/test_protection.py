@@ -14,7 +14,9 @@ from orders.protection import (
     NewChild,
     Protection,
     Target,
+    after_target,
     plan_children,
+    plan_guard,
     read_watched,
     resolve_protection,
     target_orders,
@@ -167,12 +169,96 @@ def test_no_share_and_no_rest_is_smaller_than_what_can_be_sold(
     assert [(each.price, each.quantity) for each in orders] == taken
 
 
-def test_what_rests_depends_on_who_holds_the_balance() -> None:
+def test_where_the_balance_is_held_one_stop_rests_and_the_one_target_beside_it() -> None:
     both = Protection(D(90), targets((110, 1)))
-    assert both.resting(False) == both
-    assert both.resting(True) == Protection(D(90))
+    stop, target = NewChild(STOP, SELL, D(90), D(10)), NewChild(TARGET, SELL, D(110), D(10))
+    assert plan_guard(D(10), both, [], ONE).place == (stop,)
+    assert plan_guard(D(10), both, [], ONE, ONE).place == (stop, target)
+    assert plan_guard(D(10), both, [], ONE, ONE, lambda _: True).place == (stop,)
+    assert plan_guard(D("2.5"), both, [], D("0.5"), ONE).place == (
+        replace(stop, quantity=D("2.5")),
+    )
+    two = Protection(D(90), targets((110, "0.5"), (120, 1)))
+    assert plan_guard(D(10), two, [], ONE, ONE).place == (stop,)
+    part = Protection(D(90), targets((110, "0.5")))
+    assert plan_guard(D(10), part, [], ONE, ONE).place == (stop,)
     alone = Protection(None, targets((110, 1)))
-    assert alone.resting(True) == alone
+    assert plan_guard(D(10), alone, [], ONE, ONE).place == (target,)
+    assert plan_guard(D(0), both, [], ONE, ONE) == ChildPlan()
+
+
+PAIR = [Child("s", STOP, D(90), D(10), "t"), Child("t", TARGET, D(110), D(10), "s")]
+
+
+def test_a_pair_that_fits_stays_and_a_stop_that_fits_is_never_cancelled_for_a_target() -> None:
+    both = Protection(D(90), targets((110, 1)))
+    assert not plan_guard(D(10), both, PAIR, ONE, ONE)
+    assert not plan_guard(D(10), both, PAIR, ONE, ONE, lambda _: True)
+    alone = [Child("s", STOP, D(90), D(10))]
+    assert not plan_guard(D(10), both, alone, ONE, ONE)
+    assert not plan_guard(D(10), Protection(D(90)), alone, ONE, ONE)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "asked", "working", "cancelled", "placed"),
+    [
+        (6, Protection(D(90), targets((110, 1))), PAIR, ("s", "t"), 2),
+        (10, Protection(D(90), targets((115, 1))), PAIR, ("s", "t"), 2),
+        (10, Protection(D(90)), PAIR, ("s", "t"), 1),
+        (10, Protection(D(95), targets((110, 1))), PAIR, ("s", "t"), 2),
+        # The stop has ended with the first part of its target, which still holds the rest.
+        (6, Protection(D(90), targets((110, 1))), [replace(PAIR[1], quantity=D(6))], ("t",), 2),
+        (10, Protection(D(90)), [PAIR[0], Child("x", STOP, D(90), D(10))], ("x",), 0),
+        (0, Protection(D(90)), PAIR, ("s", "t"), 0),
+    ],
+)
+def test_a_pair_of_which_one_does_not_fit_goes_as_a_whole(
+    quantity: int, asked: Protection, working: list[Child], cancelled: Any, placed: int
+) -> None:
+    plan = plan_guard(D(quantity), asked, working, ONE, ONE)
+    assert (plan.cancel, len(plan.place)) == (cancelled, placed)
+
+
+@given(st.integers(-60, 60), protections, children, steps, st.booleans())
+def test_what_rests_of_stops_is_the_position_whatever_worked_before(
+    units: int, asked: Protection, working: list[Child], step: Decimal, pairs: bool
+) -> None:
+    if asked.stop_price is None:
+        return
+    quantity = units * step
+    plan = plan_guard(quantity, asked, working, step, step if pairs else None)
+    after = [each for each in working if each.id not in plan.cancel]
+    resting = sum(each.quantity for each in after if each.role is STOP)
+    placed = sum(each.quantity for each in plan.place if each.role is STOP)
+    assert resting + placed == abs(quantity)
+    assert not any(each.role is TARGET for each in after)  # none of them has a partner
+    assert len([each for each in plan.place if each.role is TARGET]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("fractions", "parts", "left"),
+    [
+        (("0.5", "0.5"), [3, 2], [(120, 5)]),
+        (("0.5", "0.5"), [1], [(110, 4), (120, 5)]),
+        (("0.3", "0.3", "0.4"), [1, 1, 1], [(120, 3), (130, 4)]),
+        (("0.3", "1"), [2], [(110, 1), (120, 7)]),
+        (("0.5",), [2], [(110, 3)]),
+        (("0.5",), [2, 3], []),
+        (("1",), [4], [(110, 6)]),
+    ],
+)
+def test_each_target_keeps_its_own_quantity_while_one_fills_in_parts(
+    fractions: tuple[str, ...], parts: list[int], left: list[tuple[int, int]]
+) -> None:
+    prices = (110, 120, 130)
+    asked = Protection(D(90), targets(*zip(prices, fractions, strict=False)))
+    held, wanted = D(10), target_orders(D(10), asked, ONE)[0].quantity
+    for part in parts:
+        wanted -= part
+        asked = after_target(asked, D(110), D(part), held, done=not wanted)
+        held -= part
+    found = [(each.price, each.quantity) for each in target_orders(held, asked, ONE)]
+    assert found == left
 
 
 def test_what_is_watched_is_kept_beside_what_was_asked_for() -> None:

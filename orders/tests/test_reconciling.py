@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import AuditEntry, User
-from brokers.errors import BadCredentials, NotSent, OutcomeUnknown
+from brokers.budget import urgency
+from brokers.budgeting import Priority
+from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.registry import connect
 from orders.drifts import adopt_drifts, drifting_symbols
 from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position, Reconciliation
@@ -313,6 +315,31 @@ def test_a_venue_in_trouble_is_not_asked_more_and_more(hub: Hub, hand: ByHand) -
     assert hand.asked == ["open_orders"]
 
 
+def test_what_the_rate_budget_held_back_does_not_ask_soon_again(hub: Hub, hand: ByHand) -> None:
+    hand.errors["open_orders"] = RateLimited("Nothing was sent.")
+    compare(hub, hand)
+    assert row(hub).due_at - hub.clock() > timedelta(seconds=14)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_one_that_may_not_trade_before_its_comparison_goes_ahead_of_the_rounds(
+    hub: Hub, hand: ByHand, monkeypatch: pytest.MonkeyPatch, *, waits: bool
+) -> None:
+    compare(hub, hand)
+    if waits:
+        require_reconciliation_of(hub.account.pk, hub.clock())
+    priorities: list[Priority] = []
+    ask = hand.positions
+
+    def positions() -> list[object]:
+        priorities.append(urgency(Priority.LAST))
+        return list(ask())
+
+    monkeypatch.setattr(hand, "positions", positions)
+    compare(hub, hand)
+    assert priorities == [Priority.NORMAL if waits else Priority.LAST]
+
+
 def test_an_account_that_cannot_be_reached_is_noted(hub: Hub) -> None:
     def refused() -> ByHand:
         raise BadCredentials("no")
@@ -480,6 +507,20 @@ def test_what_is_required_while_we_read_asks_for_another_comparison(hub: Hub, ha
     hand.positions = positions  # type: ignore[method-assign,assignment]  # somebody asks meanwhile
     compare(hub, hand)
     assert is_required(hub.account.pk)
+
+
+def test_who_was_compared_longest_ago_is_compared_first(
+    hub: Hub, hand: ByHand, bob: User, now: datetime
+) -> None:
+    """Or where a venue's limit does not suffice for all, some would never get their turn."""
+    other = make_account(bob, now)
+    reconcile_account(other, connect(other, now=hub.clock), clock=hub.clock)
+    compare(hub, hand)
+    reconcile_soon(hub.account.pk, hub.clock())
+    hub.clock.wait(120)
+    assert due_accounts(now=hub.clock()) == [other, hub.account]
+    third = make_account(bob, now, label="Third")
+    assert due_accounts(now=hub.clock()) == [third, other, hub.account]
 
 
 def test_a_disabled_account_is_compared_only_while_something_is_open(

@@ -182,19 +182,19 @@ def test_while_nothing_is_known_the_lane_waits_and_then_hands_over(
     hub: Hub, venue: Venue, error: Exception
 ) -> None:
     """A minute without evidence: the owner is asked to look, exits pass, entries of it don't."""
-    hub.send(action="buy", quantity=1, symbol="MSFT")
+    hub.send(action="buy", quantity=1)
     venue.fail("submit", OutcomeUnknown("504"))
     venue.fail("order", error, times=100)
-    hub.send(action="buy", quantity=1)
-    hub.deliver(action="close", symbol="MSFT")
+    hub.send(action="close", quantity=1, order_type="limit", limit_price=200)
+    hub.deliver(action="close")
     Order.objects.filter(status="unconfirmed").update(updated_at=hub.clock())
     hub.sweep(5)
-    assert hub.position("MSFT").quantity == 1
+    assert hub.position().quantity == 1
     hub.sweep(60)
     hub.sweep(2)
-    order = the_order(symbol="AAPL")
+    order = the_order(order_type="limit")
     assert (order.status, order.reason) == ("unconfirmed", "NEEDS_REVIEW")
-    assert hub.position("MSFT").quantity == 0
+    assert hub.position().quantity == 0
     assert hub.codes(action="buy", quantity=1) == ["SYMBOL_NOT_RECONCILED"]
     assert hub.send(action="buy", quantity=1, symbol="MSFT").outcome == "approved"
 

@@ -432,3 +432,43 @@ def _round(hub: Hub, holding: HoldingVenue, at: int) -> bool:
     assert not waiting_items(hub)
     assert not LaneItem.objects.filter(status="parked").exists()
     return not killed
+
+
+def test_a_first_target_that_fills_in_parts_is_not_counted_anew(
+    make_hub: MakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = make_hub(options={"fill_limit": "4"})
+    use_holding_venue(monkeypatch, hub.clock)
+    hub.send(action="buy", quantity=8, stop_loss=140, take_profit=TWO)
+    hub.price(150)
+    assert watched(hub) == [(160, 4), (170, 4)]
+    hub.account.options = {**hub.account.options, "fill_limit": "3"}
+    hub.account.save(update_fields=["options"])
+    hub.price(161)
+    assert (resting(hub), watched(hub)) == ([("stop_loss", 5)], [(160, 1), (170, 4)])
+    hub.price(161)
+    assert (resting(hub), watched(hub)) == ([("stop_loss", 4)], [(170, 4)])
+    assert hub.position().protected is True
+
+
+def test_an_exit_that_would_rest_beside_the_stop_is_denied_and_says_why(
+    hub: Hub, holding: HoldingVenue
+) -> None:
+    hub.send(**BUY)
+    hub.send(action="exit", order_type="limit", limit_price=155)
+    (out,) = hub.orders(role="exit")
+    assert (out.status, out.reason) == ("denied", "UNSUPPORTED_BY_VENUE")
+    assert "take_profit" in out.reason_text
+    assert (resting(hub), hub.position().protected) == ([("stop_loss", 10)], True)
+    assert not holding.asked("cancel")
+
+
+@pytest.mark.parametrize(("price", "left"), [(149, 4), (155, 10)])
+def test_an_exit_that_fills_at_once_or_not_at_all_has_its_stop_back_afterwards(
+    hub: Hub, holding: HoldingVenue, price: int, left: int
+) -> None:
+    hub.send(**BUY)
+    more = {"order_type": "limit", "limit_price": price, "time_in_force": "ioc"}
+    hub.send(action="exit", quantity=6, **more)
+    assert hub.position().quantity == left
+    assert (resting(hub), hub.position().protected) == ([("stop_loss", left)], True)

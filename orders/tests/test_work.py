@@ -374,13 +374,13 @@ def test_a_stop_that_fills_while_the_exit_is_prepared_leaves_no_short(
     hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.send(action="buy", quantity=10, stop_loss=140)
-    real = protecting.cancel_children
+    real = protecting.make_room
 
-    def the_market_falls_first(desk: Any, order: Order) -> None:
+    def the_market_falls_first(desk: Any, order: Order) -> bool:
         desk.broker.observe("AAPL", D(139), hub.clock())
-        real(desk, order)
+        return real(desk, order)
 
-    monkeypatch.setattr(work, "cancel_children", the_market_falls_first)
+    monkeypatch.setattr(work, "make_room", the_market_falls_first)
     hub.send(action="close")
     exit_order = Order.objects.get(role="exit")
     assert (exit_order.status, exit_order.reason) == ("canceled", "ALREADY_FLAT")
@@ -394,13 +394,13 @@ def test_a_reversal_whose_exit_a_stop_did_already_still_turns(
 ) -> None:
     hub = make_hub(on_opposite="reverse")
     hub.send(action="buy", quantity=10, stop_loss=140)
-    real = protecting.cancel_children
+    real = protecting.make_room
 
-    def the_market_falls_first(desk: Any, order: Order) -> None:
+    def the_market_falls_first(desk: Any, order: Order) -> bool:
         desk.broker.observe("AAPL", D(139), hub.clock())
-        real(desk, order)
+        return real(desk, order)
 
-    monkeypatch.setattr(work, "cancel_children", the_market_falls_first)
+    monkeypatch.setattr(work, "make_room", the_market_falls_first)
     hub.send(action="sell", quantity=10)
     assert hub.position().quantity == -10
     assert_books_agree(hub)

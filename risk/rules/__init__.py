@@ -45,6 +45,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "OPEN_POSITIONS_AT_MAX": account.open_positions_at_max,
         "TRADES_TODAY_AT_MAX": account.trades_today_at_max,
         "DAILY_LOSS_REACHED": account.daily_loss_reached,
+        "LEVERAGE_ABOVE_MAX": size.leverage_above_max,
         "BUYING_POWER_TOO_LOW": size.buying_power_too_low,
         "SHORT_NOT_ALLOWED": permission.short_not_allowed,
         "LIMIT_NOT_SET": permission.limit_not_set,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from risk import wording
 from risk.types import Check, EntryPlan, Limits, Snapshot, Terms
-from tradehub.core.money import EXACT, percent_of
+from tradehub.core.money import EXACT, percent_of, ratio
 
 
 def size_missing(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check | None:
@@ -114,6 +114,35 @@ def total_exposure_above_max(
     measured = EXACT.add(now.gross_exposure, plan.value)
     told = f"The account's exposure would be {wording.money(measured)}, which"
     return _ceiling(code, told, measured, limit)
+
+
+def leverage_above_max(
+    plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms
+) -> Check | None:
+    """What the entry asks for, and what the account has after it."""
+    code, limit = "LEVERAGE_ABOVE_MAX", limits.max_leverage
+    if limit is None:
+        return None
+    if plan.leverage is not None and plan.leverage > limit:
+        told = f"The entry asks for a leverage of {wording.quantity(plan.leverage)}, which"
+        return _above(code, told, plan.leverage, limit)
+    if plan.value is None:
+        return None
+    if now.gross_exposure is None or now.equity is None or now.equity <= 0:
+        text = "The account's exposure or equity is not known, so its leverage can't be checked."
+        return Check(code, False, None, limit, text)
+    measured = ratio(EXACT.add(now.gross_exposure, plan.value), now.equity)
+    told = f"The account's exposure would be {wording.quantity(measured)} times its equity, which"
+    if measured > limit:
+        return _above(code, told, measured, limit)
+    text = f"{told} is within the limit of {wording.quantity(limit)}."
+    return Check(code, True, measured, limit, text)
+
+
+def _above(code: str, told: str, measured: Decimal, limit: Decimal) -> Check:
+    return Check(
+        code, False, measured, limit, f"{told} is above the limit of {wording.quantity(limit)}."
+    )
 
 
 def buying_power_too_low(

@@ -33,6 +33,7 @@ ALL_LIMITS = Limits(
     max_position_value=D(1),
     max_position_percent=D(1),
     max_total_exposure=D(1),
+    max_leverage=D("0.01"),
     max_open_positions=1,
     max_trades_per_day=1,
     max_daily_loss_amount=D(1),
@@ -95,6 +96,7 @@ def test_every_failed_check_is_named_in_order() -> None:
         "OPEN_POSITIONS_AT_MAX",
         "TRADES_TODAY_AT_MAX",
         "DAILY_LOSS_REACHED",
+        "LEVERAGE_ABOVE_MAX",
         "BUYING_POWER_TOO_LOW",
     ]
 

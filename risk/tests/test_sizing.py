@@ -191,6 +191,7 @@ def test_caps_are_the_room_that_each_limit_leaves() -> None:
         max_order_quantity=D(30),
         max_position_percent=D(25),
         max_total_exposure=D(50_000),
+        max_leverage=D("0.9"),
     )
     now = make_snapshot(symbol_position_value=D(24_000), gross_exposure=D(60_000))
     found = [(cap.value, cap.quantity) for cap in caps_from(limits, now)]
@@ -199,12 +200,13 @@ def test_caps_are_the_room_that_each_limit_leaves() -> None:
         (None, D(30)),
         (D(1000), None),
         (D(0), None),
+        (D(30_000), None),
         (D(50_000), None),
     ]
 
 
 def test_unknown_numbers_make_no_cap_since_their_rules_deny() -> None:
-    limits = Limits(max_position_percent=D(25), max_total_exposure=D(1))
+    limits = Limits(max_position_percent=D(25), max_total_exposure=D(1), max_leverage=D(1))
     now = make_snapshot(equity=None, gross_exposure=None, buying_power=None)
     assert caps_from(limits, now) == ()
 

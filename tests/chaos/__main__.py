@@ -30,7 +30,8 @@ def main() -> int:
         }
         rig = make_rig(given.venue, home, given.venue_port)
         environment |= {"DJANGO_SETTINGS_MODULE": rig.settings, **rig.environment()}
-        hub = Hub(home, given.port or free_port(), environment)
+        flags = () if rig.streams else ("--no-stream",)
+        hub = Hub(home, given.port or free_port(), environment, *flags)
         try:
             hub.start()
             hub.wait_ready()

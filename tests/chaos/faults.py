@@ -33,14 +33,15 @@ class Injector:
         self.processes: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
         self.venue: Counter[str] = Counter()
+        self.sockets: Counter[str] = Counter()
 
     @property
     def total(self) -> int:
-        return sum(map(Counter.total, (self.processes, self.crashes, self.venue)))
+        return sum(map(Counter.total, (self.processes, self.crashes, self.venue, self.sockets)))
 
     def tally(self) -> dict[str, dict[str, int]]:
         counters = {"processes": self.processes, "crash_points": self.crashes}
-        counters["venue"] = self.venue
+        counters |= {"venue": self.venue, "sockets": self.sockets}
         return {name: dict(sorted(kinds.items())) for name, kinds in counters.items()}
 
     def perform(self, step: Step) -> None:
@@ -131,6 +132,18 @@ class Injector:
         with suppress(*AWAY):
             self._rig.lag(key, lags=False)
 
+    def _sockets(self, step: Step) -> None:
+        """Counts when somebody was connected."""
+        kind, seed = step.role, self._random.randrange(10**9)
+        with suppress(*AWAY):
+            if self._rig.socket_fault(kind):
+                self.sockets[kind] += 1
+            self._after(step.seconds, lambda: self._sockets_again(kind, seed))
+
+    def _sockets_again(self, kind: str, seed: int) -> None:
+        with suppress(*AWAY):
+            self._rig.end_socket_fault(kind, seed)
+
     def _set_mix(self, step: Step) -> None:
         self._mix = step
         if self._venue_is_up:
@@ -150,4 +163,5 @@ _HANDS: dict[Do, Callable[[Injector, Step], None]] = {
     Do.VENUE_DOWN: Injector._venue_down,
     Do.LAG: Injector._lag,
     Do.MIX: Injector._set_mix,
+    Do.SOCKETS: Injector._sockets,
 }

@@ -28,6 +28,8 @@ class Kind:
     """What is run with `-m`."""
     urls: Sequence[str]
     """Settings that are the venue's address."""
+    stream_urls: Sequence[str]
+    """Settings that are the address of its sockets."""
     market: Market
     accounts: int = 10
     rate: float = 1.5
@@ -39,6 +41,7 @@ BINANCE_SPOT = Kind(
     "binance_spot",
     "tests.venues.binance",
     ("BINANCE_SPOT_REST_URL",),
+    ("BINANCE_SPOT_WS_API_URL", "BINANCE_SPOT_STREAM_URL"),
     Market(
         {"AAAUSDT": 100, "BBBUSDT": 50, "CCCUSDT": 20, "DDDUSDT": 200, "EEEUSDT": 10},
         step=Decimal("0.00001"),
@@ -50,6 +53,7 @@ ALPACA = Kind(
     "alpaca",
     "tests.venues.alpaca",
     ("ALPACA_TRADING_URL", "ALPACA_DATA_URL"),
+    ("ALPACA_STREAM_URL", "ALPACA_DATA_STREAM_URL"),
     Market(
         {"AAA": 100, "BBB": 50, "CCC": 20, "DDD": 200, "EEE": 10},
         step=Decimal(1),
@@ -60,6 +64,7 @@ BINANCE_FUTURES = Kind(
     "binance_futures",
     "tests.venues.binance_futures",
     ("BINANCE_FUTURES_REST_URL",),
+    ("BINANCE_FUTURES_STREAM_URL",),
     Market(
         {"AAAUSDT": 100, "BBBUSDT": 50, "CCCUSDT": 20, "DDDUSDT": 200, "EEEUSDT": 10},
         step=Decimal("0.001"),
@@ -73,6 +78,7 @@ KINDS = (BINANCE_SPOT, BINANCE_FUTURES, ALPACA)
 class LocalRig:
     settings = "tests.chaos.settings"
     may_shout = False
+    streams = True
 
     def __init__(self, kind: Kind, port: int | None) -> None:
         self._kind = kind
@@ -84,6 +90,7 @@ class LocalRig:
 
     def environment(self) -> Mapping[str, str]:
         urls = dict.fromkeys(self._kind.urls, self._venue.url)
+        urls |= dict.fromkeys(self._kind.stream_urls, str(self._tell("sockets_url")))
         return {**urls, "CHAOS_CONTROL_URL": self._venue.hand.url}
 
     def open_accounts(self) -> None:
@@ -148,6 +155,15 @@ class LocalRig:
 
     def lag(self, key: str, *, lags: bool) -> None:
         self._tell("lag", key=key, lags=lags)
+
+    def socket_fault(self, kind: str) -> int:
+        return int(self._tell("socket_fault", kind=kind))
+
+    def end_socket_fault(self, kind: str, seed: int) -> None:
+        self._tell("end_socket_fault", kind=kind, seed=seed)
+
+    def sockets_seen(self) -> Mapping[str, int]:
+        return dict(self._tell("sockets_seen"))
 
     def go_down(self) -> None:
         self._tell("go_down")

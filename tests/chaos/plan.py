@@ -32,6 +32,8 @@ class Do(StrEnum):
     """What an account did is unseen for a while."""
     MIX = "mix"
     """From now on the venue misbehaves so."""
+    SOCKETS = "sockets"
+    """Its streams do, for `seconds`; `role` says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,14 @@ _ANYTIME: tuple[Draw, ...] = (
     (1, Do.VENUE_DOWN, ""),
     (2, Do.LAG, ""),
 )
+_STREAMS_STORM: tuple[Draw, ...] = ((5, Do.KILL, "stream"),)
+_STREAMS: tuple[Draw, ...] = (
+    (2, Do.STOP, "stream"),
+    *((1.5, Do.SOCKETS, kind) for kind in ("drop", "mute", "late", "copies")),
+    (0.7, Do.SOCKETS, "silent"),
+)
+"""Where the venue has streams, these come too."""
+SOCKET_SECONDS = (2.0, 12.0)
 BEYOND_THE_LEASE = (11.0, 15.0)
 SHORT_STOP = (0.1, 5.0)
 LONG_STOPS = 0.2
@@ -96,16 +106,18 @@ _OF: Mapping[str, tuple[Mapping[FaultKind, float], float, float]] = {
 }
 
 
-def schedule(seed: int, accounts: int) -> Iterator[Step]:
+def schedule(seed: int, accounts: int, *, streams: bool = False) -> Iterator[Step]:
     """In order of time, without end."""
+    anytime = _ANYTIME + (_STREAMS if streams else ())
+    storm = _STORM + (_STREAMS_STORM if streams else ()) + anytime
     for cycle in count():
         random = Random(f"{seed}|{cycle}")
         begin = cycle * CYCLE_SECONDS
         yield _mix(begin, 1, random)
-        yield from _steps(begin, STORM_SECONDS, (1.0, 3.5), _STORM + _ANYTIME, accounts, random)
+        yield from _steps(begin, STORM_SECONDS, (1.0, 3.5), storm, accounts, random)
         begin += STORM_SECONDS
         yield _mix(begin, 2, random)
-        yield from _steps(begin, CALM_SECONDS, (3.0, 8.0), _ANYTIME, accounts, random)
+        yield from _steps(begin, CALM_SECONDS, (3.0, 8.0), anytime, accounts, random)
 
 
 def _steps(
@@ -129,6 +141,8 @@ def _steps(
         elif do is Do.LAG:
             length = random.uniform(*LAG_SECONDS)
             yield Step(at, do, seconds=length, account=random.randrange(accounts))
+        elif do is Do.SOCKETS:
+            yield Step(at, do, role, random.uniform(*SOCKET_SECONDS))
         else:
             yield Step(at, do, role)
         at += random.uniform(*pauses)

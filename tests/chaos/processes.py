@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.processes import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FLAGS = ("--web", "1", "--workers", "2", "--no-stream")
+FLAGS = ("--web", "1", "--workers", "2")
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 
@@ -26,17 +26,18 @@ class NotReady(RuntimeError):
 
 
 class Hub:
-    def __init__(self, home: Path, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, port: int, environment: Mapping[str, str], *flags: str) -> None:
         self.home = home
         self.port = port
         self.log = home / "up.log"
         self._environment = dict(environment)
+        self._flags = (*FLAGS, *flags)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port), *FLAGS],
+                [sys.executable, "manage.py", "up", "--port", str(self.port), *self._flags],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -34,6 +34,8 @@ class Rig(Protocol):
     """Alerts a second, unless the command says another."""
     may_shout: bool
     """Whether a position without its stop is excused by its alarm."""
+    streams: bool
+    """Whether it has any: then the hub runs its stream process."""
 
     def environment(self) -> Mapping[str, str]:
         """What the hub's own has besides."""
@@ -75,6 +77,14 @@ class Rig(Protocol):
 
     def come_up(self) -> None:
         """With the books it had; mixes and crashes may be forgotten."""
+
+    def socket_fault(self, kind: str) -> int:
+        """See `tests.venues.control`; how many connections it concerns."""
+
+    def end_socket_fault(self, kind: str, seed: int) -> None: ...
+
+    def sockets_seen(self) -> Mapping[str, int]:
+        """How often somebody connected, and how many frames were told."""
 
     def faults_met(self) -> Counter[str]:
         """How many requests met which fault, ever."""

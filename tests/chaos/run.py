@@ -90,7 +90,7 @@ class Run:
         return line, enough and in_time and settled.verdict.clean
 
     def _storm(self, began: float) -> None:
-        steps = schedule(self._wanted.seed, len(self._rig.keys))
+        steps = schedule(self._wanted.seed, len(self._rig.keys), streams=self._rig.streams)
         step = next(steps)
         quote_at = report_at = began
         while not self._is_over(now := time.monotonic(), began):
@@ -174,6 +174,7 @@ class Run:
             "stops_wanted": sum(
                 bool(each.wants_stop and each.quantity) for each in settled.ours.positions
             ),
+            "sockets": self._rig.sockets_seen(),
             "faults": self._injector.tally(),
             **counts(verdict),
             "recovery_seconds": None if recovery is None else round(recovery, 1),

@@ -28,6 +28,7 @@ class ScriptedRig:
     market = MARKET
     rate = 2.5
     may_shout = True
+    streams = False
 
     def __init__(self, home: Path, port: int | None) -> None:
         self._venue = VenueProcess(home / "venue", port)
@@ -96,6 +97,15 @@ class ScriptedRig:
 
     def lag(self, key: str, *, lags: bool) -> None:
         self._control.set_rules(key, **(LAGS if lags else NO_LAGS))
+
+    def socket_fault(self, kind: str) -> int:
+        return 0
+
+    def end_socket_fault(self, kind: str, seed: int) -> None:
+        """It has none."""
+
+    def sockets_seen(self) -> Mapping[str, int]:
+        return {}
 
     def go_down(self) -> None:
         self._venue.kill()

@@ -11,8 +11,9 @@ from tests.venue.faults import NOT_TAKEN, CrashPoint, FaultKind
 HALF_AN_HOUR = 1800
 
 
-def planned(seed: int, seconds: float = HALF_AN_HOUR) -> list[Step]:
-    return list(takewhile(lambda step: step.at < seconds, schedule(seed, accounts=6)))
+def planned(seed: int, *, streams: bool = True) -> list[Step]:
+    steps = schedule(seed, accounts=6, streams=streams)
+    return list(takewhile(lambda step: step.at < HALF_AN_HOUR, steps))
 
 
 def test_a_seed_makes_one_schedule() -> None:
@@ -32,11 +33,20 @@ def test_every_kind_of_fault_comes_within_a_release_run(seed: int) -> None:
         assert (Do.KILL, role) in roles
     for role in ("worker", "web", "beat", "redis"):
         assert (Do.STOP, role) in roles
+    for do in (Do.KILL, Do.STOP):
+        assert (do, "stream") in roles
+    for kind in ("drop", "silent", "mute", "late", "copies"):
+        assert (Do.SOCKETS, kind) in roles
     assert {step.point for step in steps if step.do is Do.CRASH} == set(CrashPoint)
     assert {step.do for step in steps} == set(Do)
     assert any(step.do is Do.STOP and step.seconds > 10 for step in steps)
     mixed = {kind for step in steps for kinds in step.mixes.values() for kind in kinds}
     assert mixed == set(FaultKind) - {FaultKind.ACCEPT}
+
+
+def test_where_there_are_no_streams_nothing_happens_to_them() -> None:
+    steps = planned(7, streams=False)
+    assert not any(step.do is Do.SOCKETS or step.role == "stream" for step in steps)
 
 
 def test_processes_die_in_storms_only() -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import islice
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.chaos import local, rigs
 from tests.chaos.traffic import MARKET, Market, alerts
@@ -84,6 +85,36 @@ def test_a_venue_that_went_down_comes_up_at_its_address_with_its_books(
     assert is_up()
     assert commands.ping() == url
     assert commands.books("key1")["orders"] == []
+    commands.go_down()
+
+
+@pytest.mark.parametrize("kind", [SpotCommands, FuturesCommands, AlpacaCommands])
+def test_its_sockets_go_down_with_it_and_come_up_at_their_address(
+    kind: type[SpotCommands] | type[FuturesCommands] | type[AlpacaCommands],
+) -> None:
+    commands = kind(0)
+    commands.open_account("key1", "secret")
+    url = commands.sockets_url()
+    with connect(url):
+        pass
+    commands.go_down()
+    with pytest.raises(ConnectionRefusedError):
+        connect(url)
+    commands.come_up()
+    with connect(url):
+        pass
+    assert commands.sockets_url() == url
+    assert commands.sockets_seen() == {"connected": 2, "told": 0}
+    commands.go_down()
+
+
+@pytest.mark.parametrize("fault", ["drop", "silent", "mute", "late", "copies"])
+def test_a_fault_of_sockets_concerns_who_is_told(fault: str) -> None:
+    commands = SpotCommands(0)
+    assert commands.socket_fault(fault) == 0
+    commands.end_socket_fault(fault, seed=1)
+    manners = commands._sockets.manners
+    assert (manners.mute, manners.held, manners.copies) == (False, None, 1)
     commands.go_down()
 
 

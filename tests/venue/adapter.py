@@ -21,6 +21,7 @@ from brokers.models import BrokerAccount
 from brokers.types import (
     AccountState,
     Capabilities,
+    CashPage,
     ClientIds,
     FillReport,
     Instrument,
@@ -156,6 +157,9 @@ class ScriptedBroker:
         return self._read(
             lambda said: [parsing.position(each) for each in said["positions"]], "/v1/positions"
         )
+
+    def cash_entries(self, since: datetime, until: datetime) -> CashPage:
+        return CashPage((), until)
 
     @property
     def _knows_client_ids(self) -> bool:

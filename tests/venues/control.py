@@ -14,13 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
 from types import FrameType
 from typing import Any
 
 from tests.venue.faults import ANY, Crashes, CrashPoint, Fault, FaultKind, Script
 from tests.venues.door import Door
+from tests.venues.sockets import SocketDoor, Told
 
 OpenDoor = Callable[[int], Door[Any]]
+COPIES = 3
 
 
 @dataclass(slots=True)
@@ -37,10 +40,13 @@ class Tallied(Script):
 
 
 class Commands(ABC):
-    def __init__(self, open_door: OpenDoor, port: int) -> None:
+    def __init__(
+        self, open_door: OpenDoor, port: int, open_sockets: Callable[[], SocketDoor]
+    ) -> None:
         self._open_door = open_door
         self._door = open_door(port)
         self._port = self._door.server_address[1]
+        self._sockets = open_sockets()
         self._script = Tallied()
         self._crashes = Crashes()
 
@@ -84,10 +90,50 @@ class Commands(ABC):
 
     def go_down(self) -> None:
         self._door.close_door()
+        self._sockets.shut()
 
     def come_up(self) -> None:
         if self._door.stopping.is_set():
             self._door = self._open_door(self._port)
+        self._sockets.open_again()
+
+    # Faults of its sockets: each tells how many connections it concerns
+
+    def socket_fault(self, kind: str) -> int:
+        """`drop`: all are cut. `silent`: they stay, and hear nothing more, no answer to a ping
+        either. `mute`: nothing is told. `late`: what would be told waits, and is told out of order.
+        `copies`: everything is told three times. The last three go on until `end_socket_fault`."""
+        concerned = sum(bool(each.key) for each in list(self._sockets.listeners))
+        manners = self._sockets.manners
+        if kind == "drop":
+            self._sockets.drop()
+        elif kind == "silent":
+            self._sockets.fall_silent()
+        elif kind == "mute":
+            manners.mute = True
+        elif kind == "late":
+            manners.held = manners.held or []
+        elif kind == "copies":
+            manners.copies = COPIES
+        else:
+            raise ValueError(kind)
+        return concerned
+
+    def end_socket_fault(self, kind: str, seed: int = 0) -> None:
+        manners = self._sockets.manners
+        if kind == "mute":
+            manners.mute = False
+        elif kind == "late":
+            self._sockets.release(lambda held: _shuffled(held, seed))
+        elif kind == "copies":
+            manners.copies = 1
+
+    def sockets_seen(self) -> dict[str, int]:
+        """How often somebody connected, and how many frames were told."""
+        return {"connected": self._sockets.accepted, "told": self._sockets.told}
+
+    def sockets_url(self) -> str:
+        return self._sockets.url
 
     # Workers that kill themselves: see `tests.chaos.crashing`
 
@@ -109,6 +155,10 @@ class Commands(ABC):
     def ping(self) -> str:
         """Where the venue itself listens."""
         return self._door.url
+
+
+def _shuffled(held: list[Told], seed: int) -> list[Told]:
+    return Random(seed).sample(held, len(held))
 
 
 class Handler(BaseHTTPRequestHandler):

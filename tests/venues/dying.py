@@ -4,7 +4,7 @@ A step is a commit of the order path, or an order or cancel that the venue has h
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,8 +41,9 @@ def die_at_every_step(
 
     def stepping(account: BrokerAccount, *, now: Callable[[], datetime]) -> Any:
         broker = connect(account, now=now)
-        for name in ("submit", "cancel"):
-            setattr(broker, name, _then(steps, getattr(broker, name)))
+        for name in ("submit", "submit_pair", "cancel"):
+            if hasattr(broker, name):
+                setattr(broker, name, _then(steps, getattr(broker, name)))
         return broker
 
     stand_between(patch, steps, stepping)
@@ -62,9 +63,9 @@ def _looks(hub: Hub, mended: Callable[[], bool]) -> bool:
     return mended()
 
 
-def _then(steps: Steps, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def call(given: Any) -> Any:
-        answer = method(given)
+def _then(steps: Steps, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*given: Any) -> Any:
+        answer = method(*given)
         steps.taken()
         return answer
 
@@ -78,3 +79,26 @@ def _dies(hub: Hub, steps: Steps, at: int) -> bool:
         except Killed:
             return True
     return False
+
+
+class Guard:
+    """How long a position may be without its stop: a stop that left unheard is in doubt so long."""
+
+    def __init__(self, clock: Callable[[], datetime], longest: float) -> None:
+        self._clock = clock
+        self._longest = timedelta(seconds=longest)
+        self._bare_since: datetime | None = None
+
+    def sees(self, stops: bool) -> bool:
+        now = self._clock()
+        self._bare_since = None if stops else self._bare_since or now
+        bare_for = now - (self._bare_since or now)
+        assert bare_for < self._longest, f"it has no stop for {bare_for}"
+        return stops
+
+
+def looks_until(hub: Hub, mended: Callable[[], bool]) -> None:
+    for _ in range(LOOKS):
+        if mended():
+            return
+        poll(hub, 4)

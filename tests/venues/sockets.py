@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 
@@ -76,14 +76,17 @@ class Manners:
 
 
 class SocketDoor(ABC):
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.manners = Manners()
         self.listeners: list[Listener] = []
         self.accepted = 0
+        self.told = 0
+        """How many frames were told to somebody, copies among them."""
         self.said: list[Any] = []
         """What clients said, without their secrets."""
         self._loop = asyncio.new_event_loop()
-        self._port = 0
+        self._port = port
+        self._server: Server | None = None
         self._ready = threading.Event()
         self._closing: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -111,6 +114,14 @@ class SocketDoor(ABC):
     def drop(self) -> None:
         """Every connection is cut, without a word."""
         self._do(self._drop)
+
+    def shut(self) -> None:
+        """Nobody listens any more; also twice."""
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
+
+    def open_again(self) -> None:
+        """At the same address."""
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
 
     def fall_silent(self) -> None:
         """Those that are connected stay so, and hear nothing more: no answer to a ping either."""
@@ -147,6 +158,7 @@ class SocketDoor(ABC):
         for each in self.listeners:
             if each.key == told.key:
                 for _ in range(self.manners.copies):
+                    self.told += 1
                     self._loop.create_task(_send(each.connection, told.frame))
 
     def _drop(self) -> None:
@@ -178,13 +190,24 @@ class SocketDoor(ABC):
         self._loop.close()
 
     async def _serve(self) -> None:
-        server = await serve(self._one, "127.0.0.1", 0, compression=None, ping_interval=None)
-        self._port = next(iter(server.sockets)).getsockname()[1]
+        await self._open()
         self._ready.set()
         await self._closing
+        await self._shut()
+
+    async def _open(self) -> None:
+        if self._server is None:
+            self._server = await serve(
+                self._one, "127.0.0.1", self._port, compression=None, ping_interval=None
+            )
+            self._port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def _shut(self) -> None:
+        server, self._server = self._server, None
         self._drop()
-        server.close()
-        await server.wait_closed()
+        if server is not None:
+            server.close()
+            await server.wait_closed()
 
     async def _one(self, connection: ServerConnection) -> None:
         self.accepted += 1

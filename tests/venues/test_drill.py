@@ -13,10 +13,11 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from brokers.drill import SYMBOLS, Drill, far_order
 from brokers.errors import OutcomeUnknown
+from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
 from brokers.types import Instrument, Line, OrderReport, ReportStatus
 from tests.venues.binance.fixtures import SpotVenue, make_account, make_broker
-from tests.venues.contract.conftest import MODULES, desk, kind_of
+from tests.venues.contract.conftest import MODULES, desk
 from tests.venues.contract.desk import VenueDesk
 
 __all__ = ["desk"]  # a fixture
@@ -44,7 +45,10 @@ def test_each_venue_passes(desk: VenueDesk) -> None:
     lines = drilled(desk.broker, desk.symbol)
     assert [(line.name, line.ok) for line in lines] == [(name, True) for name in STEPS]
     assert desk.broker.open_orders() == []
-    assert {kind_of(name).KIND for name in MODULES} <= SYMBOLS.keys()
+
+
+def test_each_kind_that_an_account_may_have_has_a_symbol_to_drill_with() -> None:
+    assert KINDS.keys() == SYMBOLS.keys()
 
 
 class Changed:

@@ -12,7 +12,7 @@ from django.db import models
 
 from accounts.models import AuditEntry, User
 from accounts.services import create_api_key
-from orders.models import Fill, LaneItem, Order, Position
+from orders.models import CashEntry, Fill, LaneItem, Order, Position
 from orders.services import place_manual_order
 from orders.work import drain_lane
 from risk import services as risk
@@ -69,10 +69,15 @@ def make_isolated_world(owner: User, now: datetime) -> World:
         now=now,
     )
     signal = Signal.objects.get(owner=owner)
+    booked = CashEntry.objects.create(
+        account=account, kind="fee", amount="-1", currency="USD", at=now, venue_entry_id=name,
+        venue_kind=name,
+    )  # fmt: skip
     ids = {
         "api-keys": key.pk,
         "audit-log": AuditEntry.objects.filter(owner=owner).latest("id").pk,
         "broker-accounts": account.pk,
+        "cash-entries": booked.pk,
         "fills": Fill.objects.filter(owner=owner).latest("id").pk,
         "orders": Order.objects.filter(owner=owner, status="open").get().pk,
         "positions": Position.objects.get(owner=owner).pk,

@@ -21,6 +21,7 @@ from redis import Redis
 from accounts.models import User
 from brokers.doctor import Line
 from brokers.models import BrokerAccount, Examination
+from brokers.prices.shared import STATES
 from brokers.streams import states
 from brokers.streams.states import StreamState
 from brokers.tests.builders import open_stub_account
@@ -229,6 +230,27 @@ def test_who_is_followed_and_told_of_by_nobody_is_a_warning(alice: User, redis_s
     assert levels(doctor.check_streams()) == [Level.WARN]
     states.tell(heartbeat.redis_client(), {account.pk: StreamState(1.0)}, now=utc_now())
     assert levels(doctor.check_streams()) == [Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("known", "level", "words"),
+    [
+        ({}, Level.OK, "none is needed"),
+        ({"binance_spot:live/all": StreamState(1.0)}, Level.OK, "binance_spot:live/all"),
+        (
+            {"alpaca:iex/all": StreamState(last_error="CONNECTION_LIMIT")},
+            Level.WARN,
+            "alpaca:iex/all (CONNECTION_LIMIT)",
+        ),
+    ],
+)
+def test_feeds_of_prices_are_one_line(
+    known: dict[str, StreamState], level: Level, words: str, redis_server: str
+) -> None:
+    states.tell(heartbeat.redis_client(), known, now=utc_now(), key=STATES)
+    (found,) = doctor.check_feeds()
+    assert (found.level, words in found.text) == (level, True)
+    assert bool(found.what_to_do) is (level is not Level.OK)
 
 
 def test_assets_that_are_missing_are_a_failure(settings: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -89,7 +89,7 @@ def _operation(name: str, request: Request) -> str:
 
 def _submit(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
     order = venue.submit(account, request.json())
-    return Reply(200, shapes.order(order, fresh=True))
+    return Reply(200, shapes.order(order, fresh=True, nested=account.tells_legs))
 
 
 def _cancel(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
@@ -106,7 +106,8 @@ def _by_client_id(venue: Venue, account: Account, request: Request, subject: str
 
 
 def _by_id(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
-    return Reply(200, shapes.order(_seen(venue, account, account.orders.get(subject), subject)))
+    found = _seen(venue, account, account.orders.get(subject), subject)
+    return Reply(200, shapes.order(found, nested=request.query.get("nested") == "true"))
 
 
 def _seen(venue: Venue, account: Account, order: Order | None, asked: str) -> Order:
@@ -134,9 +135,35 @@ def _orders(venue: Venue, account: Account, request: Request, subject: str) -> R
         and (until is None or each.created_at < until)
         and _visible(each.created_at, account.order_lag, venue.now())
     ]
+    nested = request.query.get("nested") == "true"
+    if nested:  # a leg is told within its order, if that is told
+        wanted = [each for each in wanted if not (each.is_leg and each.other in wanted)]
     newest_first = request.query.get("direction", "desc") == "desc"
     wanted.sort(key=lambda each: each.created_at, reverse=newest_first)
-    return Reply(200, [shapes.order(each) for each in wanted[:limit]])
+    return Reply(200, [shapes.order(each, nested=nested) for each in wanted[:limit]])
+
+
+def _activities(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
+    """Those that are no trades, by their day; a size, and pages by the last one's id."""
+    after, until = (_time(request, name) for name in ("after", "until"))
+    size = int(request.query.get("page_size", "100"))
+    if request.query.get("category") != "non_trade_activity" or not 1 <= size <= 100:
+        raise Refused(422, 40010001, "this fake knows only pages of non_trade_activity")
+    wanted = [
+        each
+        for each in account.activities
+        if (after is None or _day(each.day) > after) and (until is None or _day(each.day) < until)
+    ]
+    wanted.sort(key=lambda each: each.day, reverse=request.query.get("direction") != "asc")
+    token = request.query.get("page_token")
+    if token is not None:
+        ids = [each.id for each in wanted]
+        wanted = wanted[ids.index(token) + 1 :] if token in ids else []
+    return Reply(200, [{"id": x.id, "date": x.day, **x.words} for x in wanted[:size]])
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _fills(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
@@ -228,6 +255,7 @@ _ROUTES = (
     ("GET", r"/v2/orders/([^/]+)", "order", _by_id),
     ("DELETE", r"/v2/orders/([^/]+)", "cancel", _cancel),
     ("GET", r"/v2/account/activities/FILL", "fills", _fills),
+    ("GET", r"/v2/account/activities", "activities", _activities),
     ("GET", r"/v2/account", "account", _account),
     ("GET", r"/v2/positions", "positions", _positions),
     ("GET", r"/v2/positions/([^/]+)", "positions", _position),

@@ -77,6 +77,11 @@ class Order:
     ended_at: datetime | None = None
     cancels_at: datetime | None = None
     replaced_by: str | None = None
+    replaces: str | None = None
+    order_class: str = ""
+    other: "Order | None" = field(default=None, repr=False)
+    """Of an `oco`."""
+    is_leg: bool = False
 
     @property
     def sign(self) -> int:
@@ -102,6 +107,15 @@ class Fill:
     price: Decimal
     cum_qty: Decimal
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One that is no trade, as it is told."""
+
+    id: str
+    day: str
+    words: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -132,9 +146,12 @@ class Account:
     cancel_seconds: float = 0
     crypto_fee_percent: Decimal = Decimal("0.25")
     fills_by_hand: bool = False
+    tells_legs: bool = True
+    """In the answer to a new order of two legs."""
     id: str = field(default_factory=lambda: str(uuid4()))
     orders: dict[str, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     moved: dict[str, datetime] = field(default_factory=dict)
 
@@ -144,7 +161,9 @@ class Account:
 
     def held_for_orders(self, asset: Asset, side: str) -> Decimal:
         """Of the position, by what works on the side that closes it."""
-        return sum((each.remaining for each in self.open_of(asset) if each.side == side), ZERO)
+        working = [each for each in self.open_of(asset) if each.side == side]
+        held = (each.remaining for each in working if not (each.is_leg and each.other in working))
+        return sum(held, ZERO)
 
     def open_of(self, asset: Asset) -> list[Order]:
         return [each for each in self.orders.values() if each.working and each.asset is asset]
@@ -160,6 +179,11 @@ class Account:
         number = len(self.fills) + 1
         name = f"{now:%Y%m%d%H%M%S}{number % 1000:03}::{uuid4()}"
         self.fills.append(Fill(name, order, qty, price, order.filled, now))
+        if order.other is not None and order.other.working:
+            if order.remaining <= 0:
+                order.other.end("canceled", now)
+            else:
+                order.other.qty -= qty
         if order.remaining <= 0:
             order.end("filled", now)
         elif order.working:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from brokers.pairs import stop_id_of
 from tests.venues.alpaca.books import Asset, Order
 from tests.venues.alpaca.server import Server
+from tests.venues.alpaca.sockets import Sockets
 from tests.venues.alpaca.venue import Venue
 from tests.venues.control import Commands
 
@@ -22,7 +24,9 @@ STATUSES = {
 class AlpacaCommands(Commands):
     def __init__(self, port: int) -> None:
         self._venue = Venue(most=NEVER_LIMITED, remaining=NEVER_LIMITED)
-        super().__init__(lambda number: Server(self._venue, number), port)
+        super().__init__(
+            lambda number: Server(self._venue, number), port, lambda: Sockets(self._venue)
+        )
         self._venue.script = self._script
 
     def open_account(self, key: str, secret: str) -> None:
@@ -59,12 +63,19 @@ class AlpacaCommands(Commands):
 def _order(order: Order) -> dict[str, Any]:
     return {
         "id": order.id,
-        "client_order_id": order.client_order_id,
+        "client_order_id": _name(order),
         "symbol": order.asset.flat,
         "side": order.side,
         "type": "stop" if order.type.startswith("stop") else order.type,
         "quantity": str(order.qty),
         "filled": str(order.filled),
         "status": STATUSES.get(order.status, order.status),
-        "reduce_only": order.position_intent.endswith("_to_close"),
+        "reduce_only": order.position_intent.endswith("_to_close") or order.order_class == "oco",
     }
+
+
+def _name(order: Order) -> str:
+    """A leg has an id of the venue's own; ours is made from that of its order."""
+    if order.is_leg and order.other is not None:
+        return stop_id_of(order.other.client_order_id)
+    return order.client_order_id

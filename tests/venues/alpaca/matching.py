@@ -26,6 +26,8 @@ def advance(account: Account, prices: Mapping[str, Price], now: datetime, *, is_
             continue
         met = price_met(order, price)
         if met is not None:
+            if order.is_leg and order.other is not None and order.other.working:
+                order.other.end("canceled", now)  # its stop has triggered
             account.fill(order, order.remaining, met, now)
         elif order.time_in_force in ("ioc", "fok"):
             order.end("canceled", now)

@@ -59,6 +59,75 @@ def read_order(
     return order
 
 
+def read_oco(
+    account: Account,
+    body: Mapping[str, Any],
+    assets: Mapping[str, Asset],
+    prices: Mapping[str, Price],
+    now: datetime,
+) -> tuple[Order, Order]:
+    """The target and, as its leg, the stop. Raises Refused."""
+    target, stop = (dict(body.get(name) or {}) for name in ("take_profit", "stop_loss"))
+    if body.get("type") != "limit":
+        raise Refused(422, 40010001, "oco orders must be limit orders")
+    if "limit_price" not in target:
+        raise Refused(422, 40010001, "oco orders require take_profit.limit_price")
+    if "stop_price" not in stop:
+        raise Refused(422, 40010001, "oco orders require stop_loss.stop_price")
+    if body.get("time_in_force") not in ("day", "gtc"):
+        raise Refused(422, 42210000, "complex orders only support DAY or GTC")
+    if body.get("extended_hours"):
+        raise Refused(422, 42210000, "extended hours are not supported for complex orders")
+    plain = {"order_class", "take_profit", "stop_loss"}
+    simple = {name: value for name, value in body.items() if name not in plain}
+    parent = read_order(
+        account, simple | {"limit_price": target["limit_price"]}, assets, prices, now
+    )
+    leg = _stop_leg(parent, stop)
+    _pair(account, parent, leg, prices)
+    for each, other in ((parent, leg), (leg, parent)):
+        each.order_class, each.other = "oco", other
+    return parent, leg
+
+
+def _stop_leg(parent: Order, stop: Mapping[str, Any]) -> Order:
+    """With an id of the venue's making, whatever was asked for."""
+    leg = Order(
+        client_order_id=str(uuid4()),
+        asset=parent.asset,
+        qty=parent.qty,
+        side=parent.side,
+        type="stop_limit" if "limit_price" in stop else "stop",
+        time_in_force=parent.time_in_force,
+        created_at=parent.created_at,
+        updated_at=parent.created_at,
+        limit_price=_number(stop, "limit_price"),
+        stop_price=_number(stop, "stop_price"),
+        status="held",
+        is_leg=True,
+    )
+    assert leg.stop_price is not None
+    _price_step(leg, "stop_loss.stop_price", leg.stop_price)
+    return leg
+
+
+def _pair(account: Account, parent: Order, leg: Order, prices: Mapping[str, Price]) -> None:
+    if parent.asset.crypto:
+        raise Refused(422, 42210000, "crypto orders do not support complex orders")
+    if parent.qty % ONE:
+        raise Refused(422, 42210000, "fractional orders must be simple orders")
+    if account.held(parent.asset) * parent.sign >= 0:
+        raise Refused(403, 40310000, "oco orders must be exit orders")
+    price = prices.get(parent.asset.flat)
+    bases = [parent.limit_price, None if price is None else price.last]
+    for base in (each for each in bases if each is not None):
+        assert leg.stop_price is not None
+        if (leg.stop_price - base) * leg.sign < Decimal("0.01"):
+            way = "<= base_price - 0.01" if leg.side == "sell" else ">= base_price + 0.01"
+            text = f"stop_loss.stop_price must be {way}"
+            raise Refused(422, 42210000, text, base_price=f"{base:f}")
+
+
 def _client_id(account: Account, body: Mapping[str, Any]) -> str:
     given = body.get("client_order_id")
     if given is None:

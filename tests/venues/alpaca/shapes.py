@@ -24,8 +24,10 @@ def text(number: Decimal | None) -> str | None:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
-def order(found: Order, *, fresh: bool = False) -> dict[str, Any]:
-    """`fresh`: as the answer to its own POST, which tells nothing of what comes of it."""
+def order(found: Order, *, fresh: bool = False, nested: bool = False) -> dict[str, Any]:
+    """`fresh`: as the answer to its own POST, which tells nothing of what comes of it. `nested`:
+    with its leg, which alone does not tell whose it is."""
+    leg = found.other if nested and not found.is_leg else None
     status = "pending_new" if fresh else found.status
     filled = ZERO if fresh else found.filled
     ended = found.ended_at if not fresh else None
@@ -41,7 +43,7 @@ def order(found: Order, *, fresh: bool = False) -> dict[str, Any]:
         "submitted_at": stamp(found.created_at),
         **when,
         "replaced_by": found.replaced_by,
-        "replaces": None,
+        "replaces": found.replaces,
         "asset_id": found.asset.id,
         "symbol": found.asset.symbol,
         "asset_class": "crypto" if found.asset.crypto else "us_equity",
@@ -49,7 +51,7 @@ def order(found: Order, *, fresh: bool = False) -> dict[str, Any]:
         "qty": text(found.qty),
         "filled_qty": text(filled),
         "filled_avg_price": text(round(found.paid / filled, 9)) if filled else None,
-        "order_class": "",
+        "order_class": found.order_class,
         "order_type": found.type,
         "type": found.type,
         "side": found.side,
@@ -59,7 +61,7 @@ def order(found: Order, *, fresh: bool = False) -> dict[str, Any]:
         "stop_price": text(found.stop_price),
         "status": status,
         "extended_hours": found.extended_hours,
-        "legs": None,
+        "legs": None if leg is None else [order(leg)],
         "trail_percent": text(found.trail_percent),
         "trail_price": text(found.trail_price),
         "hwm": text(found.hwm),

@@ -17,6 +17,7 @@ from tests.venues.alpaca.venue import Venue
 from tests.venues.sockets import Listener, SocketDoor, Watched
 
 PATH = "/stream"
+ENDED = ("filled", "canceled", "expired", "rejected", "replaced")
 
 
 class Sockets(SocketDoor):
@@ -24,6 +25,8 @@ class Sockets(SocketDoor):
         self.venue = venue
         self._told: dict[str, tuple[int, str]] = {}
         """By order: how many fills were told, and which status."""
+        self._over: set[str] = set()
+        """Orders of which nothing more will be told."""
         super().__init__()
         with venue.lock:
             self._watch()
@@ -50,7 +53,8 @@ class Sockets(SocketDoor):
     def _watch(self) -> None:
         for account in self.venue.accounts.values():
             for order in list(account.orders.values()):
-                self._tell_news(account, order)
+                if order.id not in self._over:
+                    self._tell_news(account, order)
 
     def _tell_news(self, account: Account, order: Order) -> None:
         before = self._told.get(order.id)
@@ -66,6 +70,8 @@ class Sockets(SocketDoor):
             whole = each.cum_qty >= order.qty
             name = "filled" if whole else "partially_filled"
             self._tell(account, order, name, each.cum_qty, each)
+        if order.status in ENDED:
+            self._over.add(order.id)
         silent = ("new", "accepted", "held", "pending_new", "partially_filled", "filled")
         if order.status != status and order.status not in silent:
             self._tell(account, order, order.status, order.filled)

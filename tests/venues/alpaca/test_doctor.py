@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from brokers.alpaca.doctor import lines
+from brokers.doctor import look_at
 from brokers.types import Line
-from tests.venues.alpaca.fixtures import KEY, Alpaca
+from tests.venues.alpaca.fixtures import KEY, Alpaca, make_alpaca_hub
 
 
 def found(alpaca: Alpaca) -> dict[str, Line]:
@@ -70,3 +71,23 @@ def test_a_clock_that_is_off(alpaca: Alpaca, skew: int, words: str) -> None:
 def test_a_closed_market(alpaca: Alpaca) -> None:
     alpaca.venue.open_market(is_open=False)
     assert "opens at" in found(alpaca)["market hours"].text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"tradable": False}, "not tradable"), ({"status": "inactive"}, "inactive")],
+)
+@pytest.mark.parametrize("symbol", ["AAPL", "BTCUSD"])
+def test_a_locked_symbol_is_told_with_alpaca_s_word(
+    alice: Any, alpaca: Alpaca, settings: Any, changes: dict[str, Any], word: str, symbol: str
+) -> None:
+    account = make_alpaca_hub(alice, alpaca, settings, symbols=[symbol, "MSFT"]).account
+    for name, value in changes.items():
+        setattr(alpaca.venue.assets[symbol], name, value)
+    lines = {each.name: each for each in look_at(account).lines}
+    line = lines["locked_symbols"]
+    assert (line.ok, line.hard) == (False, False)
+    assert f"{symbol} ({word})" in line.text
+    assert "take the symbol from the strategy" in line.what_to_do
+    assert lines["symbols"].text == "The venue trades MSFT."

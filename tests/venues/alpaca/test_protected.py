@@ -1,4 +1,5 @@
-"""Stop and target of one position at Alpaca: the stop rests, the target is watched and taken."""
+"""Stop and target of one position at Alpaca where its owner wants targets to be watched, or they
+can't rest: the stop rests, the target is taken."""
 
 from decimal import Decimal as D
 from typing import Any
@@ -20,7 +21,10 @@ BUY = {"price": "100", "action": "buy", "quantity": "10", "stop_loss": "95"}
 
 @pytest.fixture
 def hub(alice: Any, alpaca: Alpaca, settings: Any) -> Hub:
-    return make_alpaca_hub(alice, alpaca, settings, LIMITS)
+    made = make_alpaca_hub(alice, alpaca, settings, LIMITS)
+    made.account.options = {"targets": "watch"}
+    made.account.save(update_fields=["options"])
+    return made
 
 
 def working(alpaca: Alpaca) -> list[tuple[str, D]]:

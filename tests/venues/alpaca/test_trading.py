@@ -262,6 +262,50 @@ def test_an_exit_goes_out_though_the_position_can_not_be_read(alpaca: Alpaca) ->
     assert broker.submit(request("sell", "2", id="exit", reduce_only=True)).status is R.FILLED
 
 
+@pytest.mark.parametrize("kind", ["market", "limit"])
+def test_an_exit_closes_all_though_the_position_is_told_late(alpaca: Alpaca, kind: str) -> None:
+    broker = alpaca.broker()
+    broker.submit(request(quantity="1"))
+    alpaca.venue.change(KEY, position_lag=60)
+    broker.submit(request(id="more", quantity="2"))
+    more = {} if kind == "market" else {"limit_price": "99"}
+    broker.submit(request("sell", "3", kind, id="exit", reduce_only=True, **more))
+    assert now_of(broker, "exit").filled_quantity == 3
+    assert alpaca.venue.positions(KEY) == {}
+
+
+def test_an_exit_that_is_refused_as_too_much_is_cut_to_what_is_held_once(alpaca: Alpaca) -> None:
+    broker = alpaca.broker()
+    broker.submit(request())
+    sold = broker.submit(request("sell", "3", id="exit", reduce_only=True))
+    assert (sold.status, sold.quantity, sold.filled_quantity) == (R.FILLED, 2, 2)
+    assert [post.body["qty"] for post in alpaca.venue.posts("exit")] == ["3", "2"]
+
+
+def test_an_exit_is_cut_neither_for_what_is_unknown_nor_for_what_another_order_holds(
+    alpaca: Alpaca,
+) -> None:
+    broker = alpaca.broker()
+    broker.submit(request())
+    alpaca.venue.fault("positions", F.REFUSE_500)
+    with pytest.raises(OrderRejected):
+        broker.submit(request("sell", "3", id="unknown", reduce_only=True))
+    broker.submit(request("sell", "1", "limit", id="rests", limit_price="120"))
+    with pytest.raises(OrderRejected) as refused:
+        broker.submit(request("sell", "2", id="held", reduce_only=True))
+    assert "available: 1" in refused.value.text
+    assert [len(alpaca.venue.posts(name)) for name in ("unknown", "held")] == [1, 1]
+
+
+def test_a_stop_of_shares_is_never_cut(alpaca: Alpaca) -> None:
+    broker = alpaca.broker()
+    broker.submit(request())
+    stop = request("sell", "3", "stop", id="stop", stop_price="95", tif="gtc", reduce_only=True)
+    with pytest.raises(OrderRejected):
+        broker.submit(stop)
+    assert len(alpaca.venue.posts("stop")) == 1
+
+
 def test_a_stop_is_placed_whole_though_the_position_is_told_late(alpaca: Alpaca) -> None:
     alpaca.venue.change(KEY, position_lag=60)
     broker = alpaca.broker()

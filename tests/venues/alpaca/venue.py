@@ -6,14 +6,15 @@ changes all at once.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from tests.venue.faults import ANY, Fault, FaultKind, Script
 from tests.venues.alpaca import rules
-from tests.venues.alpaca.books import Account, Asset, Order, Price
+from tests.venues.alpaca.books import Account, Activity, Asset, Order, Price
 from tests.venues.alpaca.matching import advance
 
 Number = Decimal | str | int
@@ -134,6 +135,17 @@ class Venue:
         with self.lock:
             return self.submit(self.accounts[key], body)
 
+    def book(self, key: str, kind: str, amount: Number = "0", *, day: str = "", **more: str) -> str:
+        """What is no trade: a dividend, a fee, a transfer. Its id."""
+        with self.lock:
+            account, at = self.accounts[key], self.now()
+            number = len(account.activities) + 1
+            name = f"{at:%Y%m%d%H%M%S}{number % 1000:03}::{uuid4()}"
+            words = {"activity_type": kind, "net_amount": str(amount), "status": "executed"}
+            day = day or f"{at:%Y-%m-%d}"
+            account.activities.append(Activity(name, day, words | more))
+            return name
+
     def fault(self, operation: str, kind: FaultKind | str, *, times: int = 1, **more: Any) -> None:
         fault = Fault(FaultKind(kind), **more)
         self.script.add(ANY, operation, fault, times)
@@ -155,19 +167,38 @@ class Venue:
 
     def submit(self, account: Account, body: dict[str, Any]) -> Order:
         """Raises Refused."""
-        order = rules.read_order(account, body, self.assets, self.prices, self.now())
-        account.orders[order.id] = order
+        given = account, body, self.assets, self.prices, self.now()
+        if body.get("order_class") == "oco":
+            order, leg = rules.read_oco(*given)
+            placed = [order, leg]
+        else:
+            order = rules.read_order(*given)
+            placed = [order]
+        account.orders |= {each.id: each for each in placed}
         advance(account, self.prices, self.now(), is_open=self.is_open)
         return order
+
+    def replace_leg(self, account: Account, leg: Order) -> Order:
+        """Another one, with another id, takes its place."""
+        with self.lock:
+            fresh = replace(leg, id=str(uuid4()), client_order_id=str(uuid4()), replaces=leg.id)
+            account.orders[fresh.id] = fresh
+            leg.end("replaced", self.now())
+            leg.replaced_by = fresh.id
+            assert leg.other is not None
+            leg.other.other = fresh
+            return fresh
 
     def cancel(self, account: Account, order: Order) -> None:
         if order.status == "pending_cancel":
             return  # asked before, which makes it no later
-        if account.cancel_seconds:
-            order.status = "pending_cancel"
-            order.cancels_at = self.now() + timedelta(seconds=account.cancel_seconds)
-        else:
-            order.end("canceled", self.now())
+        both = [order, *([order.other] if order.other and order.other.working else [])]
+        for each in both:
+            if account.cancel_seconds:
+                each.status = "pending_cancel"
+                each.cancels_at = self.now() + timedelta(seconds=account.cancel_seconds)
+            else:
+                each.end("canceled", self.now())
 
     def _found(self, key: str, client_order_id: str) -> Order:
         order = self.accounts[key].by_client_id(client_order_id)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from tests.venues.binance import shapes
 from tests.venues.binance.books import Account, Market, Order, Refused, working_orders
-from tests.venues.binance.rules import read_order
+from tests.venues.binance.rules import read_list, read_order
 from tests.venues.binance.security import account_of, check_signature, check_time
 from tests.venues.binance.venue import Venue
 
@@ -74,7 +74,10 @@ def answer(venue: Venue, request: Request) -> Reply:
 
 def refusal(error: Refused, headers: Mapping[str, str], venue: Venue) -> Reply:
     more = {"Retry-After": str(venue.retry_after)} if error.status in (418, 429) else {}
-    return Reply(error.status, {"code": error.code, "msg": error.text}, {**headers, **more})
+    body = {"code": error.code, "msg": error.text}
+    if error.data is not None:
+        body["data"] = error.data
+    return Reply(error.status, body, {**headers, **more})
 
 
 def check_signed(venue: Venue, request: Request) -> Account:
@@ -149,6 +152,58 @@ def _submit(venue: Venue, account: Account, params: dict[str, str]) -> Any:
     kind = "FULL" if order.type in ("MARKET", "LIMIT") else "ACK"
     response = params.get("newOrderRespType", kind)
     return shapes.answer(order, account, response, now)
+
+
+def _submit_list(venue: Venue, account: Account, params: dict[str, str]) -> Any:
+    if not account.can_trade:
+        raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    now = venue.now()
+    stop, target = read_list(params, _market(venue, params), now)
+    venue.books.place_list(account, stop, target, now)
+    response = params.get("newOrderRespType", "ACK")
+    return shapes.order_list(params["listClientOrderId"], [stop, target], account, response, now)
+
+
+_REPLACES = ("cancelReplaceMode", "cancelRestrictions", "cancelOrigClientOrderId")
+
+
+def _replace(venue: Venue, account: Account, params: dict[str, str]) -> Any:
+    """STOP_ON_FAILURE only. What is wrong with the new order is told before anything is done."""
+    if not account.can_trade:
+        raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    if params.get("cancelReplaceMode") != "STOP_ON_FAILURE":
+        text = "Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed."
+        raise Refused(-1102, text)
+    now, market = venue.now(), _market(venue, params)
+    own = {name: value for name, value in params.items() if name not in _REPLACES}
+    order = read_order(own, market, now)
+    old = account.find(params["symbol"], client_id=params["cancelOrigClientOrderId"])
+    ended: Any = {"code": -2011, "msg": "Unknown order sent."}
+    only_new = params.get("cancelRestrictions") == "ONLY_NEW"
+    if old is not None and old.working and only_new and old.status != "NEW":
+        ended = {"code": -2011, "msg": "Order was not canceled due to cancel restrictions."}
+        old = None
+    if old is None or not old.working:
+        data = {
+            "cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED",
+            "cancelResponse": ended, "newOrderResponse": None,
+        }  # fmt: skip
+        raise Refused(-2022, "Order cancel-replace failed.", data=data)
+    ended = _cancel(venue, account, {"symbol": market.symbol, "orderId": str(old.id)})
+    try:
+        venue.books.place(account, order, now)
+    except Refused as error:
+        data = {
+            "cancelResult": "SUCCESS", "newOrderResult": "FAILURE", "cancelResponse": ended,
+            "newOrderResponse": {"code": error.code, "msg": error.text},
+        }  # fmt: skip
+        text = "Order cancel-replace partially failed."
+        raise Refused(-2021, text, status=409, data=data) from error
+    placed = shapes.answer(order, account, params.get("newOrderRespType", "FULL"), now)
+    return {
+        "cancelResult": "SUCCESS", "newOrderResult": "SUCCESS",
+        "cancelResponse": ended, "newOrderResponse": placed,
+    }  # fmt: skip
 
 
 def _find(venue: Venue, account: Account, params: dict[str, str]) -> Order | None:
@@ -250,6 +305,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         tell=_one_or_all(shapes.ticker),
     ),
     ("POST", "/api/v3/order"): Route("submit", _flat(0), _submit),
+    ("POST", "/api/v3/order/cancelReplace"): Route("submit", _flat(0), _replace),
+    ("POST", "/api/v3/orderList/oco"): Route("submit", _flat(0), _submit_list),
     ("GET", "/api/v3/order"): Route("order", _flat(4), _query),
     ("DELETE", "/api/v3/order"): Route("cancel", _flat(0), _cancel),
     ("GET", "/api/v3/openOrders"): Route("open_orders", _by_names(6, 80), _open_orders),

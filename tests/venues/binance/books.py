@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 ZERO = Decimal(0)
 WORKING = ("NEW", "PARTIALLY_FILLED")
@@ -17,8 +18,9 @@ WORKING = ("NEW", "PARTIALLY_FILLED")
 class Refused(Exception):
     """The venue's certain no, as its error body says it."""
 
-    def __init__(self, code: int, text: str, *, status: int = 400) -> None:
+    def __init__(self, code: int, text: str, *, status: int = 400, data: Any = None) -> None:
         super().__init__(text)
+        self.data = data
         self.code = code
         self.text = text
         self.status = status
@@ -39,6 +41,9 @@ class Market:
     )  # fmt: skip
     depth: Decimal | None = None
     """How much an order finds at the touch; None for as much as it wants."""
+    oco: bool = True
+    lists: int = 0
+    """Order lists so far."""
     orders: int = 0
     trades: int = 0
 
@@ -85,6 +90,9 @@ class Order:
     spent: Decimal = ZERO
     triggered: bool = False
     lock: tuple[str, Decimal] = ("", ZERO)
+    list_id: int = -1
+    other: "Order | None" = field(default=None, repr=False)
+    """In one order list with it."""
     trades: list[Trade] = field(default_factory=list)
 
     @property
@@ -156,14 +164,40 @@ class Books:
             raise Refused(-2010, "Duplicate order sent.")
         if order.conditional and _reached(order, market.last):
             raise Refused(-2010, "Order would trigger immediately.")
+        if order.type == "LIMIT_MAKER" and _within(order, market):
+            raise Refused(-2010, "Order would immediately match and take.")
         self._lock(account, order, market)
         order.id = market.orders = market.orders + 1
         account.orders.append(order)
         if not order.conditional:
             self._take(account, order, market, now)
 
+    def place_list(self, account: Account, stop: Order, target: Order, now: datetime) -> None:
+        """Both are checked already, but for what the engine itself checks; what they would sell is
+        locked once. Raises Refused."""
+        market = self.markets[stop.symbol]
+        for order in (stop, target):
+            same = account.find(order.symbol, client_id=order.client_id)
+            if same is not None and same.working:
+                raise Refused(-2010, "Duplicate order sent.")
+        high, low = (stop, target) if stop.buys else (target, stop)
+        if not (high.price or high.stop_price) > market.last > (low.price or low.stop_price):
+            text = "The relationship of the prices for the orders is not correct."
+            raise Refused(-2010, text)
+        if _within(target, market):
+            raise Refused(-2010, "Order would immediately match and take.")
+        self._lock(account, target, market)
+        market.lists += 1
+        for order, other in ((stop, target), (target, stop)):
+            order.id = market.orders = market.orders + 1
+            order.list_id, order.other = market.lists - 1, other
+            account.orders.append(order)
+
     def cancel(self, account: Account, order: Order, now: datetime) -> None:
+        """One of a list takes the other with it."""
         self.end(account, order, "CANCELED", now)
+        if order.other is not None and order.other.working:
+            self.end(account, order.other, "CANCELED", now)
 
     def end(self, account: Account, order: Order, status: str, now: datetime) -> None:
         order.status, order.updated_at = status, now
@@ -174,7 +208,7 @@ class Books:
         market = self.markets[symbol]
         for account in self.accounts.values():
             for order in [each for each in account.orders if each.working]:
-                if order.symbol == symbol:
+                if order.symbol == symbol and order.working:  # its list may have ended it
                     self._advance(account, order, market, now)
 
     def fill(
@@ -188,6 +222,7 @@ class Books:
         maker: bool,
     ) -> None:
         market = self.markets[order.symbol]
+        self._end_other(account, order, now)
         self._unlock(account, order)
         value = quantity * price
         got, paid = (market.base, market.quote) if order.buys else (market.quote, market.base)
@@ -220,10 +255,18 @@ class Books:
             if not _reached(order, market.last):
                 return
             order.triggered = True
+            self._end_other(account, order, now)
+            if not order.lock[0]:
+                self._lock(account, order, market, checked=True)
             self._take(account, order, market, now)
             return
         if _within(order, market):
             self.fill(account, order, order.rest, order.price, now, maker=True)
+
+    def _end_other(self, account: Account, order: Order, now: datetime) -> None:
+        """Of a list: the first part that fills of one, and a stop that triggers, end the other."""
+        if order.other is not None and order.other.working:
+            self.end(account, order.other, "EXPIRED", now)
 
     def _take(self, account: Account, order: Order, market: Market, now: datetime) -> None:
         """As it comes to the book: what is there at its price fills it at once."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.venues.binance.books import Account, Order
 from tests.venues.binance.server import Server
+from tests.venues.binance.sockets import Sockets
 from tests.venues.binance.venue import STEP, Venue
 from tests.venues.control import Commands
 
@@ -24,7 +25,9 @@ STATUSES = {
 class SpotCommands(Commands):
     def __init__(self, port: int) -> None:
         self._venue = Venue(weight_limit=NEVER_LIMITED)
-        super().__init__(lambda number: Server(self._venue, number), port)
+        super().__init__(
+            lambda number: Server(self._venue, number), port, lambda: Sockets(self._venue)
+        )
         self._venue.script = self._script
 
     def open_account(self, key: str, secret: str) -> None:

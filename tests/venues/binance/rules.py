@@ -61,6 +61,43 @@ def read_order(params: Mapping[str, str], market: Market, now: datetime) -> Orde
     return order
 
 
+_LEG = {"Type", "ClientOrderId", "Price", "StopPrice", "TimeInForce"}
+_LEGS = {f"{place}{name}" for place in ("above", "below") for name in _LEG}
+_LIST = {"symbol", "side", "quantity", "listClientOrderId", "newOrderRespType", "recvWindow",
+         "timestamp", "signature"}  # fmt: skip
+_STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
+_TARGETS = ("LIMIT_MAKER", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+
+
+def read_list(params: Mapping[str, str], market: Market, now: datetime) -> tuple[Order, Order]:
+    """The stop and the target of a new OCO. Raises Refused."""
+    for name in sorted(set(params) - _LEGS - _LIST):
+        raise Refused(-1104, f"Not all sent parameters were read; '{name}' was not.")
+    if not market.oco:
+        raise Refused(-2010, "OCO orders are not supported for this symbol")
+    legs = {place: _leg(params, place, market, now) for place in ("above", "below")}
+    stops = {place: each for place, each in legs.items() if each.type in _STOPS}
+    targets = {place: each for place, each in legs.items() if each.type in _TARGETS}
+    if not stops:
+        raise Refused(-1168, "At least one OCO order must be contingent.")
+    if not targets:
+        raise Refused(-1158, "Order type not supported in OCO.")
+    ((place, stop),), (target,) = stops.items(), targets.values()
+    if (place == "above") != stop.buys:
+        code, text = (-1196, "must be above") if stop.buys else (-1197, "must be below")
+        raise Refused(code, f"A stop loss order in a {stop.side.lower()} OCO {text}.")
+    return stop, target
+
+
+def _leg(params: Mapping[str, str], place: str, market: Market, now: datetime) -> Order:
+    """With the checks of an order of its own."""
+    names = {"Type": "type", "ClientOrderId": "newClientOrderId", "Price": "price",
+             "StopPrice": "stopPrice", "TimeInForce": "timeInForce"}  # fmt: skip
+    own = {names[name]: params[f"{place}{name}"] for name in _LEG if f"{place}{name}" in params}
+    shared = {name: params[name] for name in ("symbol", "side", "quantity") if name in params}
+    return read_order(shared | own, market, now)
+
+
 def _check_names(params: Mapping[str, str], kind: str) -> None:
     for name in sorted(_NEEDED[kind]):
         if not params.get(name):

@@ -21,7 +21,7 @@ def answer(order: Order, account: Account, response: str, now: datetime) -> dict
     found: dict[str, Any] = {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": milliseconds(now),
     }
@@ -33,12 +33,32 @@ def answer(order: Order, account: Account, response: str, now: datetime) -> dict
     return found
 
 
+def order_list(
+    name: str, orders: list[Order], account: Account, response: str, now: datetime
+) -> dict[str, Any]:
+    first = orders[0]
+    return {
+        "orderListId": first.list_id,
+        "contingencyType": "OCO",
+        "listStatusType": "EXEC_STARTED",
+        "listOrderStatus": "EXECUTING",
+        "listClientOrderId": name,
+        "transactionTime": milliseconds(now),
+        "symbol": first.symbol,
+        "orders": [
+            {"symbol": each.symbol, "orderId": each.id, "clientOrderId": each.client_id}
+            for each in orders
+        ],
+        "orderReports": [answer(each, account, response, now) for each in orders],
+    }
+
+
 def cancelled(order: Order, cancel_id: str, now: datetime) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "origClientOrderId": order.client_id,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": cancel_id,
         "transactTime": milliseconds(now),
         **_core(order),
@@ -49,7 +69,7 @@ def order(order: Order) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         **_core(order),
         "icebergQty": number(Decimal(0)),
@@ -121,7 +141,7 @@ def market(each: Market) -> dict[str, Any]:
         "quoteAssetPrecision": 8,
         "orderTypes": list(each.types),
         "icebergAllowed": True,
-        "ocoAllowed": True,
+        "ocoAllowed": each.oco,
         "otoAllowed": True,
         "quoteOrderQtyMarketAllowed": True,
         "isSpotTradingAllowed": True,
@@ -174,5 +194,7 @@ def _part(each: Trade) -> dict[str, Any]:
 
 
 def _expiry(order: Order) -> str:
+    if order.list_id >= 0:
+        return "CONTINGENCY"
     ioc, fok = "UNFILLED_IOC_QUANTITY_EXPIRED", "UNFILLED_FOK_ORDER_EXPIRED"
     return {"IOC": ioc, "FOK": fok}.get(order.tif, "INSUFFICIENT_LIQUIDITY")

@@ -107,7 +107,7 @@ class Sockets(SocketDoor):
             "c": f"cancel{self._cancels}" if cancel else order.client_id,
             "S": order.side, "o": order.type, "f": order.tif,
             "q": shapes.number(order.quantity), "p": shapes.number(order.price),
-            "P": shapes.number(order.stop_price), "F": "0.00000000", "g": -1,
+            "P": shapes.number(order.stop_price), "F": "0.00000000", "g": order.list_id,
             "C": order.client_id if cancel else "", "x": kind, "X": status, "r": "NONE",
             "i": order.id,
             "l": shapes.number(trade.quantity if trade else zero), "z": shapes.number(filled),

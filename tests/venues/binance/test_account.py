@@ -30,7 +30,8 @@ def test_an_account_is_opened_with_key_and_secret(client: APIClient, spot_venue:
     spot_venue.open()
     answer = client.post(URL, GIVEN, format="json")
     assert answer.status_code == 201, answer.content
-    assert answer.json()["options"] == {"quote_currency": "USDT", "sizing_capital": None}
+    options = {"quote_currency": "USDT", "sizing_capital": None, "targets": "rest"}
+    assert answer.json()["options"] == options
     assert SECRET not in answer.content.decode()
     account = BrokerAccount.objects.get(pk=answer.json()["id"])
     assert SECRET not in account.sealed_credentials

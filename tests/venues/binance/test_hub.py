@@ -8,6 +8,7 @@ import pytest
 from brokers.registry import connect
 from orders.models import Drift, Fill
 from orders.reconciling import reconcile_now
+from orders.services import replace_order
 from tests.venues.binance.fixtures import KEY, SpotVenue, make_spot_hub
 from tradehub.testing.hub import Hub
 
@@ -197,3 +198,30 @@ def test_a_halted_market_is_closed(hub: Hub, spot_venue: SpotVenue) -> None:
 
 def test_the_adapter_is_the_registered_one(hub: Hub) -> None:
     assert repr(connect(hub.account)).startswith("SpotBroker(http://127.0.0.1:")
+
+
+def test_a_working_entry_is_replaced_with_one_request(hub: Hub, spot_venue: SpotVenue) -> None:
+    """And where a part has filled, after its cancel, for what is left."""
+    send(hub, action="buy", quantity="2", order_type="limit", limit_price="90", stop_loss="80")
+    (old,) = hub.working()
+    replace_order(order=old, fields={"limit_price": "95"}, actor=hub.owner, now=hub.clock())
+    hub.drain()
+    old.refresh_from_db()
+    (new,) = hub.working()
+    assert (old.status, old.reason, new.replaces_id) == ("canceled", "REPLACED", old.pk)
+    assert working(spot_venue) == [("BUY", "LIMIT", D(2), D(95))]
+    notes = spot_venue.venue.asked("submit", KEY)
+    assert ["cancelReplaceMode" in each.params for each in notes] == [False, True]
+    assert spot_venue.venue.asked("cancel", KEY) == []
+    spot_venue.venue.fill(KEY, new.client_order_id, "0.5")
+    replace_order(order=new, fields={"limit_price": "96"}, actor=hub.owner, now=hub.clock())
+    hub.drain()
+    assert ("BUY", "LIMIT", D("1.5"), D(96)) in working(spot_venue)
+    assert len(hub.working(role="entry")) == 1
+    spot_venue.venue.set_price("BTCUSDT", "95")
+    poll(hub)
+    assert held(spot_venue) == hub.position("BTCUSDT").quantity == D("1.998")
+    assert hub.position("BTCUSDT").protected is True
+    hub.clock.wait(60)
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    assert not Drift.objects.exists()

@@ -1,4 +1,5 @@
-"""Stop and target of one position at Binance spot: the stop rests, the target is watched."""
+"""Stop and target of one position at Binance spot where its owner wants targets to be watched, or
+has several: the stop rests."""
 
 from datetime import datetime
 from decimal import Decimal as D
@@ -18,7 +19,10 @@ BUY = {"symbol": "BTCUSDT", "price": "100", "action": "buy", "quantity": "1", "s
 
 @pytest.fixture
 def hub(alice: Any, spot_venue: SpotVenue) -> Hub:
-    return make_spot_hub(alice, spot_venue, LIMITS)
+    made = make_spot_hub(alice, spot_venue, LIMITS)
+    made.account.options = {"targets": "watch"}
+    made.account.save(update_fields=["options"])
+    return made
 
 
 def free_and_locked(there: SpotVenue) -> tuple[D, D]:

@@ -107,26 +107,83 @@ def test_what_was_bought_less_its_fee_can_be_sold_whole(desk: Desk) -> None:
     assert left.quantity == D("0.00000655") < left.least
 
 
-def test_an_exit_is_cut_to_what_is_free(desk: Desk) -> None:
+def quantities_sent(desk: Desk, name: str) -> list[str]:
+    posts = [each.params for each in desk.venue.asked("submit")]
+    return [each["quantity"] for each in posts if each["newClientOrderId"] == name]
+
+
+def test_an_exit_sells_all_though_the_venue_tells_of_its_balance_late(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.place("buy", "1")
+    told = desk.broker._held()
+    desk.place("buy", "1")
+    monkeypatch.setattr(desk.broker, "_held", lambda: told)
+    sold = desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert (sold.status, sold.filled_quantity) == (R.FILLED, D("1.998"))
+    assert quantities_sent(desk, "exit") == ["1.998"]
+
+
+def test_an_exit_that_is_refused_is_cut_to_what_is_free_once(desk: Desk) -> None:
     desk.place("buy", "2")
     desk.place("sell", "1", "limit", limit_price="110")
-    sold = desk.place("sell", "1.998", reduce_only=True)
-    assert sold.filled_quantity == D("0.998")
+    sold = desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert (sold.status, sold.filled_quantity) == (R.FILLED, D("0.998"))
+    assert quantities_sent(desk, "exit") == ["1.998", "0.998"]
 
 
-def test_an_exit_goes_out_when_nobody_knows_what_is_free(desk: Desk) -> None:
+def test_a_cut_exit_that_is_refused_too_is_refused(desk: Desk) -> None:
     desk.place("buy", "2")
+    desk.place("sell", "1", "limit", limit_price="110")
+    desk.venue.fault("submit", "accept", key=KEY)
+    text = "Account has insufficient balance for requested action."
+    desk.venue.fault("submit", "reject", key=KEY, code="-2010", text=text)
+    with pytest.raises(OrderRejected):
+        desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert quantities_sent(desk, "exit") == ["1.998", "0.998"]
+
+
+def test_another_refusal_of_an_exit_is_no_reason_to_cut_it(desk: Desk) -> None:
+    desk.place("buy", "2")
+    desk.place("sell", "1", "limit", limit_price="110")
+    desk.venue.fault("submit", "reject", key=KEY, code="-2010", text="Market is closed.")
+    with pytest.raises(OrderRejected):
+        desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert quantities_sent(desk, "exit") == ["1.998"]
+
+
+def test_an_exit_that_is_refused_is_so_when_nobody_knows_what_is_free(desk: Desk) -> None:
+    desk.place("buy", "2")
+    desk.place("sell", "1", "limit", limit_price="110")
     desk.venue.fault("account", "refuse_500", key=KEY)
-    assert desk.place("sell", "1", reduce_only=True).filled_quantity == 1
+    with pytest.raises(OrderRejected):
+        desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert quantities_sent(desk, "exit") == ["1.998"]
 
 
-def test_with_everything_locked_an_exit_is_refused_before_it_leaves(desk: Desk) -> None:
+def test_with_everything_locked_an_exit_is_refused_and_not_cut(desk: Desk) -> None:
     desk.place("buy", "2")
     desk.place("sell", "1.998", "limit", limit_price="110")
-    asked = desk.ask("sell", "1.998", reduce_only=True)
-    with pytest.raises(Unsupported):
-        desk.broker.submit(asked)
-    assert desk.venue.posts(asked.client_order_id) == 0
+    with pytest.raises(OrderRejected):
+        desk.place("sell", "1.998", reduce_only=True, id="exit")
+    assert quantities_sent(desk, "exit") == ["1.998"]
+
+
+def test_an_order_that_took_too_long_to_prepare_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then another worker may have been told that it was lost."""
+    judged, later = desk.broker._judged, desk.broker.client.now() + timedelta(seconds=30)
+
+    def slow(request: Any) -> Any:
+        found = judged(request)
+        monkeypatch.setattr(desk.broker.client, "now", lambda: later)
+        return found
+
+    monkeypatch.setattr(desk.broker, "_judged", slow)
+    with pytest.raises(NotSent, match="too long"):
+        desk.place("buy", "1", id="late")
+    assert desk.venue.posts("late") == 0
 
 
 def test_a_quantity_off_its_step_is_rounded_down_on_the_wire(desk: Desk) -> None:
@@ -257,7 +314,12 @@ def test_a_pair_in_another_currency_is_not_this_accounts(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "more"),
-    [("trailing_stop", {}), ("market", {"tif": "opg"}), ("market", {"reduce_only": True})],
+    [
+        ("trailing_stop", {}),
+        ("market", {"tif": "opg"}),
+        ("market", {"reduce_only": True}),
+        ("market", {"leverage": D(2)}),
+    ],
 )
 def test_what_spot_does_not_have_is_not_sent(desk: Desk, kind: str, more: Any) -> None:
     asked = desk.ask("buy", "1", kind, **more)

@@ -122,7 +122,9 @@ class Venue:
 
     def posts(self, client_id: str) -> int:
         """How many requests to place this order have arrived."""
-        return sum(x.params.get("newClientOrderId") == client_id for x in self.asked("submit"))
+        names = ("newClientOrderId", "aboveClientOrderId", "belowClientOrderId")
+        asked = self.asked("submit")
+        return sum(client_id in [x.params.get(name) for name in names] for x in asked)
 
     # What the API asks
 

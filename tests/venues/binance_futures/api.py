@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tests.venues.binance.api import Reply, Request, refusal
 from tests.venues.binance.books import Refused
 from tests.venues.binance.security import account_of, check_signature, check_time
-from tests.venues.binance_futures import shapes
+from tests.venues.binance_futures import income, shapes
 from tests.venues.binance_futures.books import Account, Algo, Market, Order, working_orders
 from tests.venues.binance_futures.rules import read_algo, read_order
 from tests.venues.binance_futures.venue import Venue
@@ -305,6 +305,10 @@ def _balance(venue: Venue, account: Account, params: Params) -> Any:
     return shapes.balances(account)
 
 
+def _income(venue: Venue, account: Account, params: Params) -> Any:
+    return income.listed(venue.books, account, venue.booked, params, venue.now())
+
+
 def _restrictions(venue: Venue, account: Account, params: Params) -> Any:
     return shapes.restrictions(account)
 
@@ -349,6 +353,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", f"{F}/symbolConfig"): Route("setting", 5, _setting),
     ("POST", f"{F}/leverage"): Route("leverage", 1, _leverage),
     ("POST", f"{F}/marginType"): Route("margin", 1, _margin_type),
+    ("GET", f"{F}/income"): Route("income", 30, _income),
     ("GET", f"{F}/accountConfig"): Route("config", 5, _config),
     ("GET", "/sapi/v1/account/apiRestrictions"): Route("permissions", 1, _restrictions),
 }

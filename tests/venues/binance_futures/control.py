@@ -5,6 +5,7 @@ from typing import Any
 from tests.venues.binance.control import LAG_SECONDS, MONEY, NEVER_LIMITED, QUOTE, STATUSES
 from tests.venues.binance_futures.books import Account, Algo, Order
 from tests.venues.binance_futures.server import Server
+from tests.venues.binance_futures.sockets import Sockets
 from tests.venues.binance_futures.venue import Venue, filters
 from tests.venues.control import Commands
 
@@ -15,7 +16,9 @@ ALGO_STATUSES = {**STATUSES, "TRIGGERING": "open", "TRIGGERED": "open", "FINISHE
 class FuturesCommands(Commands):
     def __init__(self, port: int) -> None:
         self._venue = Venue(weight_limit=NEVER_LIMITED)
-        super().__init__(lambda number: Server(self._venue, number), port)
+        super().__init__(
+            lambda number: Server(self._venue, number), port, lambda: Sockets(self._venue)
+        )
         self._venue.script = self._script
 
     def open_account(self, key: str, secret: str) -> None:

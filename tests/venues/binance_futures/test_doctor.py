@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from brokers.binance.seats import close_seats
 from brokers.doctor import look_at
 from brokers.models import BrokerAccount
 from brokers.types import Line
 from tests.venues.binance_futures.books import Account, Position
 from tests.venues.binance_futures.fixtures import FuturesVenue, make_account
+from tradehub.lib.clock import utc_now
+from tradehub.testing.builders import make_profile, make_strategy
 
 
 @pytest.fixture
@@ -103,3 +106,20 @@ def test_a_venue_that_does_not_answer_proves_nothing(
     look = look_at(account)
     assert not look.complete
     assert look.hindrances == []
+
+
+def test_a_locked_symbol_is_told_with_the_venue_s_word(
+    alice: Any, account: BrokerAccount, futures_venue: FuturesVenue
+) -> None:
+    profile = make_profile(alice, utc_now())
+    make_strategy(alice, account, profile, symbols=["BTCUSDT", "ETHUSDT"])
+    assert "BTCUSDT, ETHUSDT" in found(account)["symbols"].text
+    futures_venue.venue.books.markets["BTCUSDT"].status = "SETTLING"
+    close_seats()  # what is known of a symbol is kept for a while
+    lines = found(account)
+    line = lines["locked_symbols"]
+    assert (line.ok, line.hard) == (False, False)
+    assert "BTCUSDT (SETTLING)" in line.text
+    assert "ETHUSDT" not in line.text
+    assert "take the symbol from the strategy" in line.what_to_do
+    assert lines["symbols"].text == "The venue trades ETHUSDT."

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 
@@ -180,15 +181,18 @@ def test_trap_3_an_algo_book_without_reduce_only_gets_stops_of_the_whole_positio
     """Reports contradict each other about `reduceOnly` there, so either is handled."""
     desk.books.algo_reduces = False
     desk.place("buy", "2")
+    stop: dict[str, Any] = {"stop_price": "95", "reduce_only": True, "closes_all": True}
     with pytest.raises(NotSent):
-        desk.place("sell", "2", "stop", stop_price="95", reduce_only=True, id="mine")
-    report = desk.place("sell", "2", "stop", stop_price="95", reduce_only=True, id="mine")
+        desk.place("sell", "2", "stop", **stop, id="mine")
+    report = desk.place("sell", "2", "stop", **stop, id="mine")
     assert (report.status, report.quantity) == (R.OPEN, 2)
     with pytest.raises(Unsupported, match="by a part"):
-        desk.place("sell", "1", "stop", stop_price="95", reduce_only=True)
+        desk.place("sell", "1", "stop", **stop)
+    with pytest.raises(Unsupported, match="by a part"):
+        desk.place("sell", "2", "stop", **{**stop, "closes_all": False})  # another's is there
     desk.venue.fault("positions", "refuse_500", key=KEY)
     with pytest.raises(NotSent):
-        desk.place("sell", "2", "stop", stop_price="95", reduce_only=True)
+        desk.place("sell", "2", "stop", **stop)
     desk.venue.set_price("BTCUSDT", "94")
     assert found(desk, "mine").filled_quantity == 2
     assert desk.broker.positions() == []
@@ -284,19 +288,68 @@ def test_trap_13_an_exit_never_flips(desk: Desk) -> None:
     assert desk.broker.positions() == []
 
 
-def test_trap_13_an_exit_goes_out_when_nobody_knows_what_is_held(desk: Desk) -> None:
+def test_an_exit_that_expires_with_a_part_and_leaves_something_is_not_done(desk: Desk) -> None:
+    """Or when nobody can say what it leaves."""
     desk.place("buy", "1")
     desk.venue.fault("positions", "refuse_500", key=KEY)
-    report = desk.place("sell", "3", reduce_only=True, id="exit")
-    assert desk.sent("exit")["quantity"] == "3"
-    assert report.filled_quantity == 1
+    assert desk.place("sell", "3", reduce_only=True).status is R.EXPIRED
+
+
+def test_an_exit_closes_all_though_the_venue_tells_of_its_position_late(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.place("buy", "1")
+    told = desk.broker.holdings.legs("BTCUSDT")
+    desk.place("buy", "2")
+    monkeypatch.setattr(desk.broker.holdings, "legs", lambda *_: told)
+    report = desk.place("sell", "3", reduce_only=True)
+    assert (report.status, report.filled_quantity) == (R.FILLED, 3)
+    monkeypatch.undo()
     assert desk.broker.positions() == []
+
+
+def test_an_exit_that_is_refused_as_too_much_is_cut_to_what_is_held_once(hedged: Desk) -> None:
+    hedged.place("buy", "2")
+    report = hedged.place("sell", "3", reduce_only=True, id="exit")
+    assert (report.status, report.filled_quantity) == (R.FILLED, 2)
+    posts = [x.params for x in hedged.venue.asked("submit")]
+    sent = [x["quantity"] for x in posts if x["newClientOrderId"] == "exit"]
+    assert sent == ["3", "2"]
+    assert hedged.broker.positions() == []
+
+
+def test_a_cut_exit_that_is_refused_too_is_refused(hedged: Desk) -> None:
+    hedged.place("buy", "2")
+    hedged.venue.fault("submit", "accept", key=KEY)
+    hedged.venue.fault("submit", "reject", key=KEY, code="-2019", text="Margin is insufficient.")
+    with pytest.raises(OrderRejected, match="Margin"):
+        hedged.place("sell", "3", reduce_only=True, id="exit")
+    assert hedged.venue.posts("exit") == 2
+
+
+def test_a_cut_exit_that_took_too_long_is_not_sent(
+    hedged: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certain: the first was refused and the second has not left."""
+    hedged.place("buy", "2")
+    less = hedged.broker._fitting.less
+    later = hedged.broker.client.now() + timedelta(seconds=30)
+
+    def slow(fitted: Any) -> Any:
+        found = less(fitted)
+        monkeypatch.setattr(hedged.broker.client, "now", lambda: later)
+        return found
+
+    monkeypatch.setattr(hedged.broker._fitting, "less", slow)
+    with pytest.raises(NotSent):
+        hedged.place("sell", "3", reduce_only=True, id="exit")
+    assert hedged.venue.posts("exit") == 1
 
 
 def test_trap_13_in_hedge_mode_every_order_names_its_position(hedged: Desk) -> None:
     hedged.place("buy", "2", id="entry")
     hedged.place("sell", "2", "stop", stop_price="95", reduce_only=True, id="stop")
-    hedged.place("sell", "3", reduce_only=True, id="exit")
+    hedged.place("sell", "2", reduce_only=True, id="exit")
     for name in ("entry", "stop", "exit"):
         params = hedged.sent(name)
         assert params["positionSide"] == "LONG"
@@ -441,11 +494,51 @@ def test_rules_that_the_venue_has_changed_are_read_again(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "trail", [Trail(offset=D(5)), Trail(percent=D("0.05")), Trail(percent=D(11)), None]
+    "trail",
+    [
+        Trail(percent=D("0.05")),
+        Trail(percent=D(11)),
+        Trail(offset=D("0.04")),
+        Trail(offset=D("10.06")),
+        None,
+    ],
 )
 def test_a_trailing_stop_keeps_its_distance_in_percent(desk: Desk, trail: Trail | None) -> None:
     with pytest.raises(Unsupported, match="percent"):
         desk.place("sell", "1", "trailing_stop", trail=trail)
+    assert desk.venue.asked("submit") == []
+
+
+@pytest.mark.parametrize(
+    ("offset", "price", "rate"),
+    [
+        ("5", "100", "5"),
+        ("1", "3", None),
+        ("1", "30", "3.3"),
+        ("7", "99.9", "7"),
+        ("250", "65431", "0.4"),
+    ],
+)
+def test_a_distance_in_price_is_sent_as_percent_of_the_last_price(
+    desk: Desk, offset: str, price: str, rate: str | None
+) -> None:
+    desk.place("buy", "1")
+    desk.venue.set_price("BTCUSDT", price)
+    trail = Trail(offset=D(offset))
+    if rate is None:
+        with pytest.raises(Unsupported, match=r"1 at a price of 3 is 33\.3"):
+            desk.place("sell", "1", "trailing_stop", trail=trail, reduce_only=True)
+        return
+    desk.place("sell", "1", "trailing_stop", trail=trail, reduce_only=True, id="trails")
+    assert desk.sent("trails")["callbackRate"] == rate
+
+
+def test_a_distance_in_price_waits_for_the_price(desk: Desk) -> None:
+    asked = desk.ask("sell", "1", "trailing_stop", trail=Trail(offset=D(5)))
+    desk.venue.fault("prices", "refuse_500", key=KEY)
+    with pytest.raises(NotSent):
+        desk.broker.submit(asked)
+    assert desk.venue.posts(asked.client_order_id) == 0
 
 
 def test_a_contract_of_another_margin_is_not_traded(desk: Desk) -> None:

@@ -1,5 +1,7 @@
 """A hub that trades at Binance futures: stop and target rest together, and one ends the other."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -8,11 +10,12 @@ import pytest
 from brokers.binance.seats import close_seats
 from brokers.registry import connect
 from orders import syncing
-from orders.models import Drift, Fill
-from orders.reconciling import reconcile_now, require_reconciliation
+from orders.models import Drift, Fill, Position, Reconciliation
+from orders.reconciling import claim_comparison, reconcile_now, require_reconciliation
 from orders.recording import makes_way
 from tests.venues.binance_futures.books import Account, Algo, Order
 from tests.venues.binance_futures.fixtures import KEY, FuturesVenue, make_futures_hub
+from tradehub.testing.builders import make_strategy, make_token
 from tradehub.testing.hub import Hub
 
 # The sizes that alerts name are taken as they are.
@@ -222,11 +225,76 @@ def test_an_exit_of_what_was_closed_by_hand_had_nothing_to_do(
     now = futures_venue.venue.now()
     sale = Order(0, "web_1", "BTCUSDT", "SELL", "MARKET", "GTC", D(2), now, now, reduce_only=True)
     futures_venue.venue.by_hand(KEY, sale)
+    Reconciliation.objects.update(due_at=hub.clock.now + timedelta(hours=1))
     send(hub, action="close")
     (order,) = hub.orders(role="exit")
     assert (order.status, order.reason) == ("canceled", "ALREADY_FLAT")
     assert makes_way(order)
     assert held(futures_venue) == 0
+    # The books are compared at once, and then they say so too.
+    assert claim_comparison(hub.account.pk, now=hub.clock())
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    assert not hub.position("BTCUSDT").is_open
+    assert not Drift.objects.exists()
+
+
+def test_a_second_strategy_keeps_what_the_first_one_s_exits_leave(
+    hub: Hub, futures_venue: FuturesVenue
+) -> None:
+    """Target and stop both fill before anybody looks: the second one closes what is another's."""
+    other = make_strategy(hub.owner, hub.account, hub.profile, "Other")
+    beside = replace(hub, strategy=other, token=make_token(other))
+    send(hub, action="buy", quantity="2", **GUARDED)
+    send(beside, action="buy", quantity="5", stop_loss="80")
+    futures_venue.venue.set_price("BTCUSDT", "111")
+    futures_venue.venue.set_price("BTCUSDT", "94")
+    assert held(futures_venue) == 3
+    poll(hub)
+    quantities = {
+        each.strategy_id: each.quantity for each in Position.objects.filter(symbol="BTCUSDT")
+    }
+    assert quantities == {hub.strategy.pk: 0, other.pk: 3}
+    assert working(futures_venue) == [("SELL", "STOP_MARKET", D(3), D(80))]
+    hub.clock.wait(60)
+    assert reconcile_now(hub.account, clock=hub.clock).findings == ()
+
+
+def test_a_stop_closes_the_whole_position_while_one_strategy_alone_holds_it(
+    alice: Any, futures_venue: FuturesVenue
+) -> None:
+    hub = make_futures_hub(alice, futures_venue, LIMITS, options={"stops": "close_position"})
+    other = make_strategy(hub.owner, hub.account, hub.profile, "Other")
+    beside = replace(hub, strategy=other, token=make_token(other))
+    send(hub, action="buy", quantity="2", stop_loss="95")
+    assert hub.orders(role="stop_loss")[0].closes_all
+    send(beside, action="buy", quantity="3", stop_loss="90")
+    assert sorted(working(futures_venue)) == [
+        ("SELL", "STOP_MARKET", D(2), D(95)),
+        ("SELL", "STOP_MARKET", D(3), D(90)),
+    ]
+    stops = [(x.quantity, x.status, x.closes_all) for x in hub.orders(role="stop_loss")]
+    assert sorted(stops) == [(2, "canceled", True), (2, "open", False), (3, "open", False)]
+    assert all(each.protected for each in Position.objects.all())
+    futures_venue.venue.set_price("BTCUSDT", "94")
+    poll(hub)
+    quantities = {each.strategy_id: each.quantity for each in Position.objects.all()}
+    assert quantities == {hub.strategy.pk: 0, other.pk: 3}
+    assert held(futures_venue) == 3
+
+
+@pytest.mark.parametrize("mode", ["one_way", "hedge"])
+def test_a_second_strategy_against_the_account_is_denied(
+    alice: Any, futures_venue: FuturesVenue, mode: str
+) -> None:
+    hub = make_futures_hub(alice, futures_venue, LIMITS, options={"position_mode": mode})
+    books(futures_venue).hedged = mode == "hedge"
+    other = make_strategy(hub.owner, hub.account, hub.profile, "Other")
+    beside = replace(hub, strategy=other, token=make_token(other))
+    send(hub, action="buy", quantity="2")
+    decision = send(beside, action="sell", quantity="1")
+    assert [each["code"] for each in decision.reasons] == ["OPPOSITE_HELD"]
+    assert send(beside, action="buy", quantity="1").outcome == "approved"
+    assert held(futures_venue) == 3
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,14 @@ from typing import Any
 
 from tests.venue.faults import ANY, OPERATIONS, Fault, FaultKind
 from tests.venues.binance import venue as spot
+from tests.venues.binance_futures import income
 from tests.venues.binance_futures.books import Account, Books, Market, Order
+from tests.venues.binance_futures.income import Booking
 
 Number = Decimal | str | int
-MORE_OPERATIONS = ("prices", "permissions", "config", "setting", "leverage", "margin", "balance")
+MORE_OPERATIONS = (
+    "prices", "permissions", "config", "setting", "leverage", "margin", "balance", "income",
+)  # fmt: skip
 
 
 def filters(**changes: dict[str, Any] | None) -> dict[str, dict[str, object]]:
@@ -35,6 +39,8 @@ class Venue(spot.Venue):
     weight_limit: int = 2400
     with_average: bool = False
     """Whether answers to orders have the average price, as they had until 2026-07-15."""
+    booked: list[Booking] = field(default_factory=list)
+    """Besides what comes of trades."""
 
     def add_market(self, base: str, quote: str, price: Number, **more: Any) -> Market:  # type: ignore[override]  # as above
         last = Decimal(price)
@@ -60,6 +66,23 @@ class Venue(spot.Venue):
             order = next(each for each in account.orders if each.client_id == client_id)
             at = Decimal(price) if price is not None else order.price
             self.books.fill(account, order, Decimal(quantity), at, self.now(), maker=True)
+
+    def pay_funding(self, rate: Number) -> None:
+        """As every eight hours: a percent of what is held, paid by longs when it is above zero."""
+        with self.lock:
+            for key, account in self.books.accounts.items():
+                for symbol, asset, amount in income.funding(self.books, account, Decimal(rate)):
+                    self._book(key, "FUNDING_FEE", amount, asset, symbol)
+
+    def book(self, key: str, kind: str, amount: Number, asset: str = "USDT") -> None:
+        """A transfer, a rebate, or whatever else a test calls it."""
+        with self.lock:
+            self.books.accounts[key].wallets[asset] += Decimal(amount)
+            self._book(key, kind, Decimal(amount), asset)
+
+    def _book(self, key: str, kind: str, amount: Decimal, asset: str, symbol: str = "") -> None:
+        number = 9_689_322_392 + len(self.booked)
+        self.booked.append(Booking(key, kind, amount, asset, self.now(), number, symbol))
 
     def trigger_now(self, key: str, client_id: str) -> None:
         """What was on its way to the ordinary book arrives there."""

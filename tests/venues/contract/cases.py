@@ -105,6 +105,18 @@ def a_trailing_stop_follows(desk: VenueDesk) -> None:
     assert now(desk, report).status is R.FILLED
 
 
+@case(Can.TRAILS)
+def a_trailing_stop_by_price_follows(desk: VenueDesk) -> None:
+    """As a price, or as so many percent where the venue knows no other distance."""
+    place(desk, "buy", "2")
+    report = place(desk, "sell", "1", "trailing_stop", trail=Trail(offset=Decimal(5)))
+    desk.set_price("110")
+    desk.set_price("106")
+    assert now(desk, report).status is R.OPEN
+    desk.set_price("104")
+    assert now(desk, report).status is R.FILLED
+
+
 @case()
 def an_order_that_can_not_wait_ends_by_itself(desk: VenueDesk) -> None:
     able = desk.broker.capabilities().times_in_force

@@ -2,13 +2,14 @@
 
 import pytest
 
-from tests.venues.contract import doubts, exits
+from tests.venues.contract import doubts, exits, replaces
 from tests.venues.contract.cases import CASES, NEEDS
 from tests.venues.contract.conftest import MODULES, kind_of
 from tests.venues.contract.desk import VenueDesk
 
 assert doubts.UNKNOWN  # importing them has added their cases
 assert exits.STOP
+assert replaces.LOST
 _RUNS = [
     pytest.param(kind, name, id=f"{kind}-{name}")
     for kind in MODULES

@@ -38,4 +38,20 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "on this account. It may have been filled, or have expired.",
         "Nothing to do. The orders page shows what became of each order.",
     ),
+    (
+        "REPLACED",
+        "Another order took its place",
+        "Its price or quantity was changed while it worked. It was cancelled at the venue, and the "
+        "order that replaces it goes on with what was left of it. What it had filled stays.",
+        "Nothing to do. The order that took its place is named beside this.",
+    ),
+    (
+        "NOT_REPLACEABLE",
+        "The order can't be changed",
+        "Only an order of ours that works at the venue can be replaced by another. This one has "
+        "ended or has not left yet, its outcome is being checked, it protects a position, or it "
+        "was placed outside of TradeHub; or the venue would not cancel it.",
+        "Read the sentence beside this code. Look at the order as it is now; if it has ended, "
+        "place another one.",
+    ),
 )

@@ -1,0 +1,110 @@
+"""The place in Redis where feeds put their prices, for every process that wants one.
+
+A price lives for some seconds, so what nobody renews is gone. Nobody waits for it: while Redis is
+away there are no prices here, and whoever wants one asks its venue as ever.
+"""
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import structlog
+from redis import Redis, RedisError
+
+from brokers.models import BrokerAccount
+from brokers.prices.board import FRESH
+from brokers.prices.places import Place, place_of
+from brokers.streams.states import StreamState, all_states
+from brokers.types import Quote
+from tradehub.core.money import plain
+from tradehub.lib.heartbeat import redis_client
+
+KEY = "tradehub:price:{feed}:{name}"
+STATES = "tradehub:feeds"
+"""A hash: feed and part -> the state of its connection as JSON."""
+QUIET_SECONDS = 2.0
+"""After a failure Redis is left alone for so long: prices are asked for meanwhile."""
+
+log = structlog.get_logger(__name__)
+_quiet_until = 0.0
+
+
+def tell(redis: Redis, quotes: Mapping[Place, Quote], *, now: datetime) -> None:
+    """Raises RedisError."""
+    if not quotes:
+        return
+    lifetime = int(FRESH.total_seconds() * 1000)
+    with redis.pipeline(transaction=False) as together:
+        for place, quote in quotes.items():
+            together.set(_key(place), _as_text(quote, now), px=lifetime)
+        together.execute()
+
+
+def known_prices(places: Collection[Place], *, now: datetime) -> dict[Place, Quote]:
+    """Of those that a living feed tells. Never raises."""
+    global _quiet_until
+    wanted = list(places)
+    if not wanted or time.monotonic() < _quiet_until:
+        return {}
+    try:
+        found = cast("list[Any]", redis_client().mget([_key(each) for each in wanted]))
+    except RedisError as error:
+        log.warning("prices_not_read", error=type(error).__name__)
+        _quiet_until = time.monotonic() + QUIET_SECONDS
+        return {}
+    quotes = {}
+    for place, text in zip(wanted, found, strict=True):
+        quote = None if text is None else _from_text(place, text, now)
+        if quote is not None:
+            quotes[place] = quote
+    return quotes
+
+
+def streamed_quotes(
+    account: BrokerAccount, symbols: Collection[str], *, now: datetime
+) -> dict[str, Quote]:
+    """By the account's own names, of those that a feed tells just now. Never raises."""
+    places = {symbol: place_at(account, symbol) for symbol in symbols}
+    known = known_prices({each for each in places.values() if each is not None}, now=now)
+    return {
+        symbol: replace(known[place], symbol=symbol)
+        for symbol, place in places.items()
+        if place in known
+    }
+
+
+def place_at(account: BrokerAccount, symbol: str) -> Place | None:
+    return place_of(account.kind, account.environment, account.options, symbol)
+
+
+def feed_states(redis: Redis, *, now: datetime) -> dict[str, StreamState]:
+    """Of the feeds that are held now, by feed and part. Raises RedisError."""
+    return all_states(redis, STATES, now=now)
+
+
+def _key(place: Place) -> str:
+    return KEY.format(feed=place.feed, name=place.name)
+
+
+def _as_text(quote: Quote, now: datetime) -> str:
+    numbers = [plain(each) for each in (quote.bid, quote.ask, quote.last)]
+    return json.dumps([*numbers, quote.at.isoformat(), now.isoformat()])
+
+
+def _from_text(place: Place, text: bytes, now: datetime) -> Quote | None:
+    """None for one that is old by our clock."""
+    bid, ask, last, at, told = json.loads(text)
+    if abs(now - datetime.fromisoformat(told)) >= FRESH:
+        return None
+    return Quote(
+        place.name,
+        Decimal(bid),
+        Decimal(ask),
+        Decimal(last),
+        datetime.fromisoformat(at),
+        place.source,
+    )

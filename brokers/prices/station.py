@@ -1,0 +1,227 @@
+"""All price feeds of one process: which are held here, what they tell of, and how they fare.
+
+Once a second it asks what is needed. A lease says which process holds a feed, so each symbol is
+subscribed to once in the whole hub, and what nobody needs is not: with nothing needed no connection
+is open. While Redis is away everybody keeps what it holds. Frames are never logged.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+from django.db import Error, close_old_connections
+from redis import Redis, RedisError
+
+from brokers.prices.board import Board
+from brokers.prices.places import FEEDS, Place
+from brokers.prices.shared import STATES
+from brokers.prices.wires import Keys, Wire, open_wire, seal_of, wires_of
+from brokers.streams import states
+from brokers.streams.leases import Leases
+from brokers.streams.line import FIRST_PAUSE, Line, Means
+from brokers.streams.pace import Pace
+from brokers.streams.protocol import Raw, Stream
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 1.0
+LINGER_SECONDS = 10.0
+"""For so long a symbol is told of after it was needed: who closes may open again."""
+SUBJECT = "prices:{feed}"
+"""Of the leases."""
+AT_ONCE, PER_SECOND = 20, 0.2
+"""Connections to a venue, beside those of its accounts."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class PriceEar:
+    """Puts what is heard on the board."""
+
+    board: Board
+    clock: Callable[[], datetime]
+
+    def connected(self, wire: Wire, *, again: bool) -> None:
+        self.board.forget(wire.feed, wire.part.name)
+
+    def told(self, wire: Wire, stream: Stream, event: Raw) -> None:
+        self.board.put(Place(wire.feed, event["name"]), wire.part.name, event, self.clock())
+
+    def look(self, wire: Wire) -> None:
+        """What can't be read tells no price, and prices that are not told are asked for."""
+
+
+@dataclass
+class PriceStation:
+    board: Board
+    needed: Callable[[], Collection[Place]]
+    """Called in a thread; those named first are told first. Raises django.db.Error."""
+    leases: Leases
+    redis: Redis
+    threads: Executor
+    clock: Callable[[], datetime]
+    every: float = LOOK_SECONDS
+    linger: float = LINGER_SECONDS
+    first_pause: float = FIRST_PAUSE
+    keys: Keys = field(default_factory=Keys)
+    _lines: dict[str, list[tuple[Line[Wire], "asyncio.Task[None]"]]] = field(default_factory=dict)
+    """By feed."""
+    _paces: dict[str, Pace] = field(default_factory=dict)
+    _last_needed: dict[Place, float] = field(default_factory=dict)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self.look()
+            try:
+                async with asyncio.timeout(self.every):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        await self.close()
+
+    async def look(self) -> None:
+        """Never raises: the next look may do better, and what isn't told is polled."""
+        try:
+            names = self._with_lingering(await self._in_thread(self.needed))
+            mine = await self._in_thread(lambda: self._claim(list(names)))
+            await self._follow({feed: names[feed] for feed in mine})
+            await self._in_thread(self._tell)
+        except (RedisError, Error) as error:
+            log.warning("prices_wait", error=type(error).__name__)
+        except Exception as error:  # as the docstring says
+            log.exception("prices_not_looked_at", error=type(error).__name__)
+
+    def lines(self) -> list[Line[Wire]]:
+        """Also for other threads."""
+        return [line for lines in list(self._lines.values()) for line, _ in lines]
+
+    async def close(self) -> None:
+        held = [*self._lines]
+        await self._end(held)
+
+        def leave() -> None:
+            states.forget(self.redis, _wires_named(held), key=STATES)
+            self.leases.let_go([SUBJECT.format(feed=feed) for feed in held])
+
+        try:
+            await self._in_thread(leave)
+        except RedisError as error:
+            log.warning("feeds_not_left", error=type(error).__name__)
+
+    # ---- what is needed, and whose it is ----
+
+    def _with_lingering(self, needed: Collection[Place]) -> dict[str, list[str]]:
+        """By feed."""
+        now = monotonic()
+        names: dict[str, list[str]] = defaultdict(list)
+        known = {place: at for place, at in self._last_needed.items() if now - at < self.linger}
+        self._last_needed = known | dict.fromkeys(needed, now)
+        for place in dict.fromkeys([*needed, *known]):
+            names[place.feed].append(place.name)
+        return names
+
+    def _claim(self, feeds: list[str]) -> list[str]:
+        """In a thread. Without Redis those that we hold."""
+        usable = [feed for feed in feeds if self._has_key(feed)]
+        subjects = {SUBJECT.format(feed=feed): feed for feed in usable}
+        held = [SUBJECT.format(feed=feed) for feed in self._lines]
+        try:
+            mine = self.leases.hold(list(subjects), held, len(subjects))
+            self.leases.let_go([each for each in held if each not in subjects])
+        except RedisError as error:
+            log.warning("feeds_kept", error=type(error).__name__)
+            return [feed for feed in usable if feed in self._lines]
+        return [subjects[each] for each in mine]
+
+    def _has_key(self, feed: str) -> bool:
+        return not Wire(feed, FEEDS[feed][0], self.keys).needs_key or bool(self._seal(feed))
+
+    def _seal(self, feed: str) -> str:
+        return seal_of(self.keys.lender(feed))
+
+    def _tell(self) -> None:
+        known = {line.account.pk: line.state for line in self.lines()}
+        states.tell(self.redis, known, now=self.clock(), key=STATES)
+
+    # ---- in the event loop ----
+
+    async def _follow(self, names: Mapping[str, list[str]]) -> None:
+        over = [feed for feed in self._lines if feed not in names]
+        await self._end([*over, *await self._in_thread(self._with_other_keys)])
+        if over:
+            await self._in_thread(lambda: states.forget(self.redis, _wires_named(over), key=STATES))
+        places = {Place(feed, name) for feed, listed in names.items() for name in listed}
+        self.board.keep(places)
+        for feed, listed in names.items():
+            if feed not in self._lines:
+                self._lines[feed] = [self._begin(each, listed) for each in self._wires(feed)]
+            for line, _ in self._lines[feed]:
+                await self._tend(line, listed)
+
+    def _wires(self, feed: str) -> list[Wire]:
+        return list(wires_of(feed, self.keys))
+
+    def _begin(self, wire: Wire, names: list[str]) -> tuple[Line[Wire], "asyncio.Task[None]"]:
+        wire.names = frozenset(names[: wire.part.most])
+        ear = PriceEar(self.board, self.clock)
+        means: Means[Wire] = Means(ear, _open, self.clock, self.first_pause)
+        pace = self._paces.setdefault(wire.feed, Pace(AT_ONCE, PER_SECOND))
+        line = Line(wire, pace, self.threads, means)
+        return line, asyncio.create_task(line.run())
+
+    async def _tend(self, line: Line[Wire], names: list[str]) -> None:
+        """Tell it what it is to tell, and see whether it does."""
+        wire = line.account
+        wire.names = frozenset(names[: wire.part.most])
+        if not line.is_up:
+            self.board.forget(wire.feed, wire.part.name)
+        elif wire.stream is not None:
+            await line.say(wire.stream.turn_to(wire.names))
+        since = max(line.state.connected_since or 0.0, line.state.last_event_at or 0.0)
+        silent = self.clock().timestamp() - since
+        if line.is_up and silent > wire.part.mute_seconds:
+            line.doubt("tells nothing")
+
+    async def _end(self, feeds: Collection[str]) -> None:
+        lines = [each for feed in feeds for each in self._lines.pop(feed, ())]
+        for line, task in lines:
+            task.cancel()
+            self.board.forget(line.account.feed, line.account.part.name)
+        await asyncio.gather(*(task for _, task in lines), return_exceptions=True)
+
+    def _with_other_keys(self) -> list[str]:
+        """In a thread: feeds whose key was replaced, or may not be used any more."""
+        found = []
+        for feed, lines in list(self._lines.items()):
+            used = {line.account.seal for line, _ in lines if line.account.seal}
+            if used and used != {self._seal(feed)}:
+                found.append(feed)
+        return found
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, lambda: _with_database(work))
+
+
+def _with_database(work: Callable[[], T]) -> T:
+    """In a thread of our own: its connection is given back."""
+    try:
+        close_old_connections()
+        return work()
+    finally:
+        close_old_connections()
+
+
+def _open(wire: Wire) -> Stream:
+    return _with_database(lambda: open_wire(wire))
+
+
+def _wires_named(feeds: Collection[str]) -> list[str]:
+    return [f"{feed}/{part.name}" for feed in feeds for part in FEEDS[feed]]
