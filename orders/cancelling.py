@@ -6,10 +6,12 @@ until the venue tells how the order ended, or until the comparison with the venu
 (`orders.reconciling`) has proven that it is not there. What comes next goes on meanwhile.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
+from django.db.models import F
 
 from brokers.errors import BrokerError
 from orders.lanes import hold_lane
@@ -25,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 ASKED_AGAIN_AFTER = timedelta(seconds=1)
 LONGEST_PAUSE = 10.0
+CANCELS_TAKE = timedelta(seconds=10)
+"""So long what needs the freed quantity waits for a cancel that the venue has not carried out."""
 INSIST_FOR = timedelta(minutes=1)
 """So long a venue is asked that knows the order and does not cancel it."""
 
@@ -46,7 +50,26 @@ def cancel_at_venue(desk: Desk, order_id: str) -> Order:
     order, answer = _ask(desk, order_id)
     if answer is _Answer.NONE:
         _ask_again_later(desk, order)
+    if order.status in AT_VENUE:
+        _note_taken(desk, order)
     return order
+
+
+def wait_for_cancels(desk: Desk, asked: Iterable[Order]) -> None:
+    """For what can't leave before these have ended, as they hold its quantity. Raises NotYet, for
+    some seconds from when each was asked for first; then it goes out all the same."""
+    now = desk.clock()
+    pending = [each for each in asked if each.status in AT_VENUE]
+    if any(now - (each.cancel_taken_at or now) < CANCELS_TAKE for each in pending):
+        raise NotYet("OUTCOME_UNKNOWN", 1)
+
+
+def cancel_rest(entry: Order, *, why: str, now: datetime) -> None:
+    """Queue the cancel of an order of ours by ourselves, which its page is to explain. In the
+    transaction that holds the lane."""
+    same = Order.objects.filter(pk=entry.pk, version=entry.version)
+    if same.update(reason="UNPROTECTED_POSITION", reason_text=why, version=F("version") + 1):
+        _queue(entry, now, now)
 
 
 def insist_on_cancel(desk: Desk, item: LaneItem) -> None:
@@ -108,6 +131,23 @@ def _ask_again_later(desk: Desk, order: Order) -> None:
 
 def _queue_again(desk: Desk, order: Order, now: datetime) -> None:
     hold_lane(desk.claim, now=now)
+    _queue(order, now + ASKED_AGAIN_AFTER, now)
+
+
+def _note_taken(desk: Desk, order: Order) -> None:
+    def note() -> None:
+        now = desk.clock()
+        hold_lane(desk.claim, now=now)
+        order.refresh_from_db(fields=["cancel_taken_at"])
+        earlier = order.cancel_taken_at
+        if earlier is None or now - earlier >= INSIST_FOR:  # that one came to nothing
+            order.cancel_taken_at = now
+            Order.objects.filter(pk=order.pk).update(cancel_taken_at=now)
+
+    in_write_transaction(note)
+
+
+def _queue(order: Order, due_at: datetime, now: datetime) -> None:
     kind, status = LaneItem.Kind.CANCEL.value, LaneItem.Status.QUEUED.value
     waiting = LaneItem.objects.filter(
         account_id=order.account_id, kind=kind, subject=order.pk, status=status
@@ -117,6 +157,6 @@ def _queue_again(desk: Desk, order: Order, now: datetime) -> None:
             account_id=order.account_id,
             kind=kind,
             subject=order.pk,
-            due_at=now + ASKED_AGAIN_AFTER,
+            due_at=due_at,
             created_at=now,
         )

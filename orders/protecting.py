@@ -7,16 +7,18 @@ rests alone, and a watched target that was met is taken first. What can't be pro
 alarm, or is closed where the profile says so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from brokers.errors import BrokerError
 from brokers.types import Pairs
+from orders.cancelling import cancel_rest, wait_for_cancels
 from orders.children import (
     CHILD_ROLES,
     as_children,
@@ -29,8 +31,8 @@ from orders.children import (
     working_takers,
 )
 from orders.closing import close_bare, terms_of_entry
-from orders.lanes import hold_lane
-from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
+from orders.lanes import LostLane, hold_lane
+from orders.lifecycle import WORKING, OrderEventName
 from orders.market import name_of
 from orders.models import LaneItem, Order, Position
 from orders.monitoring import watch_prices
@@ -60,8 +62,9 @@ _HELD = (
     "The venue holds the quantity for the position's stop, so no exit can rest beside it. Exit at "
     "the market or with the time in force ioc, or give the entry a take_profit at that price."
 )
-CANCELS_TAKE = timedelta(seconds=10)
-"""For so long a cancel is waited for that the venue has not proven."""
+EXITS_FIRST = timedelta(seconds=30)
+"""For so long protection gives way to an exit that waits for the quantity to be free."""
+_REST = "Its rest was cancelled, so that what has filled can have its stop."
 
 Shape = tuple[Decimal, Protection]
 """Quantity and protection of a position: what its children are planned for."""
@@ -103,11 +106,8 @@ def _make_way(desk: Desk, position_id: str, grid: _Grid) -> None:
     position = Position.objects.get(pk=position_id)
     plan = _plan(position, working_children(position_id), grid, desk.clock())
     ended = cancel_all(desk, plan.cancel)
-    if not grid.holds_balance or all(each.status not in AT_VENUE for each in ended):
-        return
-    since = _items(position).order_by("created_at").values_list("created_at", flat=True).first()
-    if since is not None and desk.clock() - since < CANCELS_TAKE:
-        raise NotYet("OUTCOME_UNKNOWN", 1)
+    if grid.holds_balance:
+        wait_for_cancels(desk, ended)
 
 
 def guard_doubted(desk: Desk) -> None:
@@ -127,6 +127,10 @@ def guard_doubted(desk: Desk) -> None:
                 protect_position(desk, taker.link)
         except NotYet as wait:
             log.warning("doubted_unguarded", order=taker.pk, reason=wait.reason)
+        except LostLane:
+            raise
+        except Exception as error:  # what other symbols wait for must go on
+            log.exception("doubted_unguarded", order=taker.pk, reason=type(error).__name__)
 
 
 def _was_guarded_since(taker: Order) -> bool:
@@ -143,15 +147,30 @@ def _was_guarded_since(taker: Order) -> bool:
 def make_room(desk: Desk, order: Order) -> bool:
     """Before an exit leaves: protection ends that holds its quantity. Also for a limit that fills
     at once or not at all: what is left is guarded again. One that would rest is denied, or the
-    position would have no stop for as long as it rests; then False."""
+    position would have no stop for as long as it rests; then False. Raises NotYet, for some
+    seconds, while the venue has taken the cancel and still holds the quantity."""
     at_once = order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     held = desk.broker.capabilities().holds_balance and has_children(order)
     if order.order_type == OrderType.MARKET or (held and at_once):
-        cancel_all(desk, _children_beside(order).values_list("pk", flat=True))
+        ended = cancel_all(desk, _children_beside(order).values_list("pk", flat=True))
+        if held:
+            wait_for_cancels(desk, ended)
     elif held:
         _deny_resting(desk, order)
         return False
     return True
+
+
+def exit_goes_first(desk: Desk, position_id: str) -> bool:
+    """One waits until its quantity is free: a stop that was placed now would hold it again."""
+    position = Position.objects.get(pk=position_id)
+    waiting = _orders_of(position, OrderRole.EXIT, [OrderStatus.QUEUED]).filter(
+        after__isnull=True, created_at__gt=desk.clock() - EXITS_FIRST
+    )
+    return waiting.filter(
+        Q(order_type=OrderType.MARKET.value)
+        | Q(time_in_force__in=[TimeInForce.IOC.value, TimeInForce.FOK.value])
+    ).exists()
 
 
 def _deny_resting(desk: Desk, order: Order) -> None:
@@ -169,6 +188,18 @@ def _deny_resting(desk: Desk, order: Order) -> None:
 def has_children(order: Order) -> bool:
     """Whether protection works for the position that `order` exits."""
     return _children_beside(order).exists()
+
+
+def _orders_of(
+    position: Position, role: OrderRole, statuses: Sequence[OrderStatus]
+) -> QuerySet[Order]:
+    return Order.objects.filter(
+        account_id=position.account_id,
+        symbol=position.symbol,
+        strategy_id=position.strategy_id,
+        role=role.value,
+        status__in=[each.value for each in statuses],
+    )
 
 
 def _children_beside(order: Order) -> QuerySet[Order]:
@@ -248,6 +279,9 @@ def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
         if OrderRole.STOP_LOSS not in missing:
             return False
         log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
+        for entry in _orders_of(position, OrderRole.ENTRY, [OrderStatus.PARTIALLY_FILLED]):
+            # It makes more of what has no stop, and some venues take none beside it.
+            cancel_rest(entry, why=_REST, now=now)
         _close_if_asked(position, now)
         return True
 

@@ -153,12 +153,9 @@ def apply_report(
         data = {"venue_code": report.code, "text": report.text}
         if report.filled_quantity > order.filled_quantity:
             data["filled"] = plain(report.filled_quantity)  # its fills come later
-        reason: dict[str, Any] = {
-            "reason": _reason_of(event, report),
-            "reason_text": " ".join(filter(None, (report.code, report.text)))[:300],
-        }
+        reason = _why(order, event, report)
         record_event(order, event, key=event.value, now=now, data=data, **venue, **reason)
-        _child_ended(order, now)
+        _look_at_protection(order, now)
     return order
 
 
@@ -180,6 +177,14 @@ _ENDINGS = {
     ReportStatus.REJECTED: E.REJECT,
     ReportStatus.EXPIRED: E.EXPIRE,
 }
+
+
+def _why(order: Order, event: E, report: OrderReport) -> dict[str, Any]:
+    """Where we asked for the cancel and said why, that is what counts."""
+    if event is E.CANCEL and order.reason and not report.found_flat:
+        return {}
+    text = " ".join(filter(None, (report.code, report.text)))[:300]
+    return {"reason": _reason_of(event, report), "reason_text": text}
 
 
 def _reason_of(event: E, report: OrderReport) -> str:
@@ -263,14 +268,18 @@ def _write_fill(order: Order, fill: FillReport) -> Fill:
     )
 
 
-def _child_ended(order: Order, now: datetime) -> None:
-    """A protective order that ended without filling leaves its position bare until it is mended."""
-    if order.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT):
+def _look_at_protection(order: Order, now: datetime) -> None:
+    """A protective order that ended without filling leaves its position bare until it is mended;
+    an entry that ended may have been what its stop was refused for."""
+    if order.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT, OrderRole.ENTRY):
         return
     position = find_position(order)
     if position is None or not position.is_open or not position.protection:
         return
-    set_protected(position, False, now=now)
+    if order.role != OrderRole.ENTRY:
+        set_protected(position, False, now=now)
+    elif position.protected is not False:
+        return
     # A refused child would be refused again at once; `orders.syncing` tries later.
     if order.status != OrderStatus.REJECTED:
         queue_protection(position, now=now)

@@ -42,6 +42,7 @@ from orders.market import name_of, observe_prices, read_market
 from orders.models import Decision, LaneItem, Order, Position
 from orders.pausing import pause_item, pause_items
 from orders.protecting import (
+    exit_goes_first,
     guard_doubted,
     has_children,
     make_room,
@@ -274,6 +275,9 @@ def _replace(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 
 
 def _protect(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
+    if exit_goes_first(desk, item.subject):
+        pause_item(desk, item, 1)
+        return True
     protect_position(desk, item.subject)
     if any(each.status == OrderStatus.UNCONFIRMED for each in working_takers(item.subject)):
         # Its stop is back, but nothing else may go on as if no order were in doubt.

@@ -88,6 +88,8 @@ class Order(models.Model):
     """When to ask again."""
     silent_since = models.DateTimeField(null=True)
     """Since when the venue has answered no look."""
+    cancel_taken_at = models.DateTimeField(null=True)
+    """When the venue was first asked to cancel it, and let it work on for a while."""
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(default=utc_now, editable=False)
     submitted_at = models.DateTimeField(null=True)

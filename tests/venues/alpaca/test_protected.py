@@ -106,7 +106,7 @@ def test_the_price_jumps_over_the_stop(hub: Hub, alpaca: Alpaca) -> None:
     assert_flat(hub, alpaca)
 
 
-def test_a_part_of_an_entry_is_closed_when_its_price_passes_the_stop_that_can_not_rest(
+def test_the_rest_of_an_entry_makes_way_for_the_stop_of_what_has_filled(
     hub: Hub, alpaca: Alpaca
 ) -> None:
     """While the rest of the entry works, Alpaca takes no order of the other side."""
@@ -115,12 +115,29 @@ def test_a_part_of_an_entry_is_closed_when_its_price_passes_the_stop_that_can_no
     alpaca.venue.fill(KEY, entry.client_order_id, "4")
     poll(hub)
     assert "wash trade" in hub.orders(role="stop_loss")[0].reason_text
+    poll(hub)
+    (entry,) = hub.orders(role="entry")
+    assert (entry.status, entry.filled_quantity) == ("canceled", 4)
+    assert (entry.reason, entry.reason_text[:8]) == ("UNPROTECTED_POSITION", "Its rest")
+    assert working(alpaca) == [("stop", 4)]
+    assert hub.position().protected is True
+
+
+def test_what_can_have_no_stop_is_closed_when_its_price_passes_that(
+    hub: Hub, alpaca: Alpaca
+) -> None:
+    """The rest of the entry can't be cancelled either."""
+    hub.send(**BUY, order_type="limit", limit_price="99", take_profit="120")
+    (entry,) = hub.orders(role="entry")
+    alpaca.venue.change(KEY, cancel_seconds=20)
+    alpaca.venue.fill(KEY, entry.client_order_id, "4")
+    poll(hub)
     assert hub.position().protected is False
     alpaca.venue.change(KEY, fills_by_hand=True)
     alpaca.venue.set_price("AAPL", "94")
     alpaca.venue.change(KEY, fills_by_hand=False)
-    for _ in range(3):
-        poll(hub)
+    for _ in range(20):
+        poll(hub, 3)
     assert alpaca.venue.positions(KEY) == {}
     assert_flat(hub, alpaca)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orders import syncing
 from orders.models import Drift, Position
 from orders.reconciling import reconcile_now
 from tests.venues.binance.fixtures import KEY, SpotVenue, make_spot_hub
@@ -181,3 +182,36 @@ def test_a_worker_that_dies_at_any_step_is_mended(
 
     assert die_at_every_step(monkeypatch, hub, before=enter, move=meet, mended=mended) > 10
     assert_flat(hub, spot_venue)
+
+
+@pytest.mark.parametrize("waiting", ["entry", "exit"])
+def test_nothing_leaves_behind_a_target_in_doubt_though_its_stop_is_back(
+    hub: Hub, spot_venue: SpotVenue, waiting: str
+) -> None:
+    """The owner holds more coins than the position, so the venue would sell them as well."""
+    spot_venue.open(USDT="30000", BTC="5")
+    hub.send(
+        **BUY,
+        take_profit=[{"price": "110", "fraction": "0.5"}, {"price": "120", "fraction": "0.5"}],
+    )
+    before = sum(free_and_locked(spot_venue))
+    spot_venue.venue.set_price("BTCUSDT", "111")
+    if waiting == "entry":
+        hub.deliver(symbol="ETHUSDT", price="10", action="buy", quantity="5")
+    else:
+        hub.deliver(symbol="BTCUSDT", price="111", action="exit")
+    spot_venue.venue.books.accounts[KEY].order_lag = 5
+    spot_venue.venue.fault("submit", "accept_then_close", key=KEY)
+    syncing.sync_account(hub.account, clock=hub.clock)
+    hub.drain()
+    (target,) = hub.orders(role="take_profit")
+    assert target.status == "unconfirmed"
+    assert len(working(spot_venue)) == 1
+    other = "BTCUSDT" if waiting == "exit" else "ETHUSDT"
+    assert not hub.orders(role=waiting, symbol=other, submitted_at__isnull=False)
+    for _ in range(20):
+        poll(hub, 4)
+    (left,) = hub.orders(role=waiting, symbol=other)
+    assert left.status == "filled"
+    if waiting == "exit":
+        assert before - sum(free_and_locked(spot_venue)) == D("0.999")

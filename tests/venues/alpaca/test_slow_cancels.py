@@ -1,0 +1,70 @@
+"""A venue that has taken a cancel and still holds the shares: what waits for it, and how long."""
+
+from typing import Any
+
+import pytest
+
+from orders.positions import queue_protection
+from tests.venues.alpaca.fixtures import KEY, Alpaca, make_alpaca_hub
+from tests.venues.alpaca.test_pairs import BUY, LIMITS, working
+from tests.venues.dying import poll
+from tradehub.testing.hub import Hub
+
+
+@pytest.fixture(autouse=True)
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a request it is not waited for: the clock of these tests stands still there."""
+    monkeypatch.setattr("brokers.alpaca.adapter.LOOKS_AT_A_CANCEL", (0.0,))
+
+
+@pytest.fixture
+def hub(alice: Any, alpaca: Alpaca, settings: Any) -> Hub:
+    return make_alpaca_hub(alice, alpaca, settings, LIMITS)
+
+
+@pytest.mark.parametrize("seconds", [3, 6])
+def test_an_exit_waits_for_the_cancel_of_the_pair(hub: Hub, alpaca: Alpaca, seconds: int) -> None:
+    """Nobody repeats an exit that the venue has refused, and nothing is placed before it."""
+    hub.send(**BUY)
+    alpaca.venue.change(KEY, cancel_seconds=seconds)
+    hub.send(price="100", action="exit")
+    for _ in range(seconds + 2):
+        poll(hub)
+    (left,) = hub.orders(role="exit")
+    assert left.status == "filled"
+    assert alpaca.venue.positions(KEY) == {}
+    assert all(each.status < 300 for each in alpaca.venue.posts())
+    assert len(hub.orders(role="stop_loss")) == 1
+
+
+def test_an_exit_leaves_though_a_cancel_is_never_carried_out(hub: Hub, alpaca: Alpaca) -> None:
+    hub.send(**BUY)
+    alpaca.venue.change(KEY, cancel_seconds=3600)
+    hub.send(price="100", action="exit")
+    for _ in range(15):
+        poll(hub)
+    (left,) = hub.orders(role="exit")
+    assert left.status == "rejected"
+    assert hub.position().is_open
+
+
+@pytest.mark.parametrize("late", [0, 15])
+@pytest.mark.parametrize("mode", ["alarm", "close"])
+def test_another_pair_waits_for_the_cancel_of_the_first(
+    alice: Any, alpaca: Alpaca, settings: Any, late: int, mode: str
+) -> None:
+    """However long nobody had looked before: the cancel takes its time from when it was asked."""
+    hub = make_alpaca_hub(alice, alpaca, settings, {**LIMITS, "on_unprotected": mode})
+    hub.send(**BUY)
+    alpaca.venue.change(KEY, cancel_seconds=6)
+    position = hub.position()
+    assert position.protection is not None
+    position.protection["targets"][0]["price"] = "125"
+    position.save(update_fields=["protection"])
+    queue_protection(position, now=hub.clock())
+    hub.clock.wait(late)
+    for _ in range(12):
+        poll(hub)
+    assert working(alpaca) == [("limit", 10), ("stop", 10)]
+    assert all(each.status < 300 for each in alpaca.venue.posts())
+    assert hub.position().protected is True
