@@ -44,6 +44,9 @@ log = structlog.get_logger(__name__)
 _priority: ContextVar[Priority | None] = ContextVar("priority", default=None)
 _turns: ContextVar[set[str] | None] = ContextVar("turns", default=None)
 """Scopes at which what is done now has got its turn: an exit may take several requests."""
+_ahead: ContextVar[int] = ContextVar("ahead", default=0)
+MOST_AHEAD = 4
+"""At most this part of a limit, or what weighs very much would never leave."""
 PRIORITIES: Mapping[str, Priority] = {
     "cancel": Priority.FIRST,
     "order": Priority.FIRST,
@@ -74,6 +77,17 @@ def at(priority: Priority) -> Iterator[None]:
     finally:
         _turns.reset(turn)
         _priority.reset(token)
+
+
+@contextmanager
+def ahead(weight: int) -> Iterator[None]:
+    """What is asked within is of no use without what is asked next, of this weight: it leaves only
+    where that would find room too. Nothing is taken for it, and exits leave all the same."""
+    token = _ahead.set(weight)
+    try:
+        yield
+    finally:
+        _ahead.reset(token)
 
 
 def prioritised(broker: C) -> C:
@@ -246,7 +260,10 @@ class Budget:
         places = [each.place(now) for each in charges]
         scopes = list(dict.fromkeys(each.scope for each in charges))
         counts, quiets = self._take(places, scopes, now)
-        uses = [Use(each.limit, used) for each, used in zip(charges, counts, strict=True)]
+        uses = [
+            Use(each.limit, used + _room_for(each, priority))
+            for each, used in zip(charges, counts, strict=True)
+        ]
         verdict = budgeting.judge(uses, quiets, priority, now)
         if verdict.gap and not self._has_turn(scopes[0], verdict.gap, now):
             verdict = budgeting.Verdict(wait=verdict.gap - now % verdict.gap, why=verdict.why)
@@ -335,6 +352,13 @@ class Budget:
             self._away_until = now + AWAY_SECONDS
             log.warning("budget_without_redis", error=type(error).__name__)
             return None
+
+
+def _room_for(charge: Charge, priority: Priority) -> int:
+    """What has to be free besides."""
+    if priority is Priority.FIRST or not charge.weight:
+        return 0
+    return min(_ahead.get(), charge.limit.most // MOST_AHEAD)
 
 
 def _turn(scope: str, gap: float, now: float) -> Place:

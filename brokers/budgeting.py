@@ -51,7 +51,7 @@ class Limit:
 class Use:
     limit: Limit
     used: int
-    """In the present window, with what is asked for now."""
+    """In the present window, with what is asked for now and has to follow."""
 
 
 @dataclass(frozen=True, slots=True)

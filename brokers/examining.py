@@ -31,7 +31,9 @@ NIGHT_BEGINS = 2
 """The hour, UTC; accounts are spread over the three that follow."""
 NIGHT = timedelta(hours=3)
 AGAIN_AFTER = timedelta(minutes=10)
-"""When a look was claimed and did not come to an end."""
+"""When a look was claimed and did not come to an end, or proved nothing."""
+SOON = timedelta(seconds=30)
+"""When it proved nothing of an account that has not passed: it does not trade until it has."""
 WAIT = timedelta(seconds=10)
 """How long a page waits for a worker's look."""
 AT_ONCE = 50
@@ -160,7 +162,7 @@ def _keep(account: BrokerAccount, look: Look, now: datetime) -> Examination:
     look = _with_identity(account, look)
     row.attempted_at = now
     row.lines = [asdict(line) for line in look.lines]
-    row.due_at = now + AGAIN_AFTER
+    row.due_at = now + (AGAIN_AFTER if row.passed else SOON)
     if look.complete:
         _judge(account, row, look, now)
     row.save()

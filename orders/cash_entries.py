@@ -4,7 +4,8 @@ Once an hour from each venue that keeps such records, on from where the last rea
 hours before that, since venues book late. The first one goes back so far as every venue tells.
 Whatever is told twice is kept once, so a reading that breaks off goes on where it was. One that a
 venue doesn't answer, or that the rate has no room for, is postponed: it is told with the figures
-and is no alarm. Nothing that trades reads these.
+and is no alarm. Nothing that trades reads these. A key that has not passed the account doctor is
+not read with: it may be of another account, whose money would be booked here for good.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from brokers.budget import at
 from brokers.budgeting import Priority
 from brokers.errors import BadCredentials, BrokerError, OutcomeUnknown
 from brokers.kinds import KINDS
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Examination
 from brokers.registry import connect
 from brokers.types import CashReport
 from orders.models import CashEntry, CashReading
@@ -43,7 +44,9 @@ log = structlog.get_logger(__name__)
 
 def claim_due(*, now: datetime) -> list[str]:
     """Ids of accounts to read now; nobody else gets them for some minutes."""
-    accounts = BrokerAccount.objects.filter(enabled=True, kind__in=_KEPT_BY_VENUES)
+    accounts = BrokerAccount.objects.filter(
+        enabled=True, kind__in=_KEPT_BY_VENUES, examination__passed=True
+    )
     fresh = list(accounts.filter(cash_reading__isnull=True).values_list("pk", flat=True)[:AT_ONCE])
     if fresh:
         rows = [CashReading(account_id=pk, due_at=now) for pk in fresh]
@@ -62,9 +65,12 @@ def come_back(account_id: str, *, now: datetime) -> None:
 def read_cash_entries(
     account: BrokerAccount, *, clock: Callable[[], datetime] = utc_now
 ) -> CashReading:
-    """Asks the venue, outside of any transaction, and keeps each page as it comes."""
+    """Asks the venue, outside of any transaction, and keeps each page as it comes. Nothing
+    where the key was replaced, or failed its check, since the account's turn was given out."""
     now = clock()
     reading, _ = CashReading.objects.get_or_create(pk=account.pk, defaults={"due_at": now})
+    if not Examination.objects.filter(pk=account.pk, passed=True).exists():
+        return reading
     try:
         with at(Priority.LAST):
             _read_on(account, connect(account, now=clock), reading, now)

@@ -200,7 +200,7 @@ class FuturesBroker:
         return [each for each in found if each is not None]
 
     def open_orders(self) -> list[OrderReport]:
-        return self._history.working()
+        return self._history.all_working()
 
     def closed_orders(self, since: datetime) -> list[OrderReport]:
         return self._history.ended(since)

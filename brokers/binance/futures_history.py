@@ -31,6 +31,8 @@ from brokers.binance.futures_parsing import (
 from brokers.binance.market import parsed
 from brokers.binance.memory import Conditionals, Memory, Symbols
 from brokers.binance.parsing import Context, Raw, executed, milliseconds, order_id_of
+from brokers.binance.weights import Api, after_open_orders
+from brokers.budget import ahead
 from brokers.errors import BrokerError, OutcomeUnknown
 from brokers.types import FillReport, OrderReport
 from tradehub.core.money import ZERO, to_decimal
@@ -164,6 +166,11 @@ class FuturesHistory:
         for report in self._told(ordinary):
             found[report.client_order_id] = report
         return list(found.values())
+
+    def all_working(self) -> list[OrderReport]:
+        """For a comparison: not asked for where the rest of one would have no room."""
+        with ahead(after_open_orders(Api.FUTURES, len(self._symbols.known()))):
+            return self.working()
 
     def ended(self, since: datetime) -> list[OrderReport]:
         found = {}

@@ -28,6 +28,8 @@ from brokers.binance.parsing import (
     order_report,
     trade,
 )
+from brokers.binance.weights import Api, after_open_orders
+from brokers.budget import ahead
 from brokers.errors import BrokerError, OutcomeUnknown
 from brokers.types import FillReport, OrderReport
 from tradehub.core.money import ZERO
@@ -73,6 +75,11 @@ class SpotHistory:
         found = [self._remembered(each) for each in self._client.get_open_orders(**asked)]
         self._symbols.add([each["symbol"] for each in found])
         return found
+
+    def all_working(self) -> list[Raw]:
+        """For a comparison: not asked for where the rest of one would have no room."""
+        with ahead(after_open_orders(Api.SPOT, len(self._symbols.known()))):
+            return self.working()
 
     def ended(self, since: datetime) -> list[Raw]:
         found = []

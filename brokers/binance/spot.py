@@ -173,11 +173,13 @@ class SpotBroker:
     def submit_pair(
         self, stop: OrderRequest, target: OrderRequest
     ) -> tuple[OrderReport, OrderReport]:
+        began = self.client.now()
         stop, rules = self._fitted(stop)
         target, _ = self._fitted(target)
         problem = refusal_of_pair(rules)
         if problem is not None:
             raise Unsupported(problem[1], venue_code=problem[0])
+        self._in_time(began)
         self._history.expect(stop.client_order_id, stop.symbol)
         self._history.expect(target.client_order_id, target.symbol)
         try:
@@ -216,7 +218,7 @@ class SpotBroker:
         return [each for each in found if each is not None]
 
     def open_orders(self) -> list[OrderReport]:
-        return [self._report(each) for each in self._history.working()]
+        return [self._report(each) for each in self._history.all_working()]
 
     def closed_orders(self, since: datetime) -> list[OrderReport]:
         return [self._report(each) for each in self._history.ended(since)]

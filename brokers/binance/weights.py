@@ -166,6 +166,17 @@ def weight_of(row: Row, params: Mapping[str, object]) -> int:
     return row.weight if given is None else given
 
 
+def after_open_orders(api: Api, symbols: int) -> int:
+    """What the rest of a comparison weighs, once the account's open orders were asked for."""
+    rows = TABLES[api]
+    if api is Api.FUTURES:
+        other_book = rows["GET openOrders"].unnamed or 0
+        trades = symbols * rows["GET userTrades"].weight
+        return other_book + rows["GET positionRisk"].weight + trades
+    prices = rows["GET ticker/price"].listed or 0
+    return rows["GET account"].weight + prices + symbols * rows["GET myTrades"].weight
+
+
 def counters(api: Api) -> tuple[Counter, ...]:
     return WEIGHTS[api], *ORDERS[api]
 

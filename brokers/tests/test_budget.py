@@ -5,7 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from brokers.budget import AWAY_SECONDS, Budget, Charge, at, prioritised, scope_of, urgency
+from brokers.budget import (
+    AWAY_SECONDS,
+    Budget,
+    Charge,
+    ahead,
+    at,
+    prioritised,
+    scope_of,
+    urgency,
+)
 from brokers.budgeting import Limit, Priority
 from brokers.errors import RateLimited
 
@@ -52,6 +61,25 @@ def test_what_was_refused_is_not_counted(two: tuple[Budget, Budget]) -> None:
     for _ in range(50):
         assert ask(two[0], LAST, weight=150) > 0
     assert ask(two[1], NORMAL, weight=170) == 0
+
+
+def test_what_is_of_no_use_without_the_next_leaves_only_with_room_for_both(
+    two: tuple[Budget, Budget],
+) -> None:
+    assert ask(two[0], weight=100) == 0
+    with ahead(30):
+        assert ask(two[0], LAST, weight=11) == 40
+        assert ask(two[0], LAST, weight=10) == 0  # 110 of 140
+        assert ask(two[0], FIRST, weight=60) == 0
+    assert ask(two[1], NORMAL, weight=1) == 40  # 170 are used, and nothing was taken for the next
+
+
+def test_in_an_empty_window_everything_leaves_whatever_comes_next(
+    two: tuple[Budget, Budget],
+) -> None:
+    with ahead(10_000):
+        assert ask(two[0], LAST, weight=90) == 0
+        assert ask(two[0], LAST) == 40
 
 
 def test_what_the_venue_counts_is_heard_by_the_others(two: tuple[Budget, Budget]) -> None:

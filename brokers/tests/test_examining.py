@@ -79,6 +79,21 @@ def test_a_wrong_key_fails_and_an_unreachable_venue_proves_nothing(alice: Any) -
     assert codes(account) == ["BAD_CREDENTIALS"]
 
 
+def test_a_first_look_that_was_held_back_is_made_again_soon(alice: Any) -> None:
+    """The account does not trade until one has passed; one that has passed trades meanwhile."""
+    account = open_stub_account(alice)
+    claim_due(now=NOW)
+    scripts["k1"].error = RateLimited("Nothing was sent.", retry_after=20, venue_code="HELD")
+    examined(account)
+    assert claim_due(now=NOW + timedelta(seconds=29)) == []
+    assert claim_due(now=NOW + timedelta(seconds=30)) == [account.pk]
+    scripts["k1"].error = None
+    assert examined(account).trouble == ""
+    scripts["k1"].error = NotSent("no route")
+    examined(account)
+    assert Examination.objects.get(pk=account.pk).due_at == NOW + examining.AGAIN_AFTER
+
+
 def test_an_adapter_that_breaks_is_a_line_and_no_verdict(alice: Any) -> None:
     account = open_stub_account(alice)
     scripts["k1"].error = KeyError("balances")

@@ -45,6 +45,15 @@ _OPTIONS: Mapping[str, Any] = {
     "sizing_capital": lambda: NumberField(
         label="Capital for sizing", help_text="Percents are of this; empty takes the equity."
     ),
+    "targets": lambda: forms.ChoiceField(
+        label="Profit targets",
+        choices=[
+            ("rest", "Rest at the venue"),
+            ("watch", "Watched by TradeHub"),
+        ],
+        help_text="One that rests is paired with the stop and fills even while TradeHub is down; "
+        "watching never pairs them. Several targets are always watched.",
+    ),
 }
 
 

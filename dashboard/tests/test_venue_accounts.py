@@ -1,6 +1,7 @@
 """Pages of accounts at real venues: the password, the typed word, and keys that never come back."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from django.urls import reverse
 from accounts.models import User
 from brokers.credentials import open_credentials
 from brokers.examining import examine_account
+from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
+from brokers.options import VENUE_DEFAULTS
 from brokers.streams import states
 from brokers.streams.states import StreamState
 from brokers.tests.builders import open_stub_account, use_stub
@@ -24,7 +27,9 @@ from dashboard.api import AccountStatusSerializer
 from dashboard.status import account_statuses_for
 from dashboard.tests.builders import World, make_decision, make_signal
 from dashboard.tests.routes import text_of
+from dashboard.views.venue_accounts import venue_kinds
 from signals.models import Subscription
+from tradehub.core.money import plain
 from tradehub.lib.clock import utc_now
 from tradehub.lib.heartbeat import redis_client
 
@@ -35,6 +40,7 @@ FORM = {
     "api_key": "typed-key",
     "api_secret": "typed-secret",
     "quote_currency": "USDT",
+    "targets": "rest",
     "confirm": "live",
 }
 
@@ -107,10 +113,26 @@ def test_options_are_changed_without_the_password(as_alice: Client, alice: User)
     account = open_stub_account(alice)
     url = page("broker-account-edit", account)
     assert "api_key" not in text_of(as_alice.get(url))
-    as_alice.post(url, {"label": "New", "sizing_capital": "500"})
+    as_alice.post(url, {"label": "New", "sizing_capital": "500", "targets": "watch"})
     account.refresh_from_db()
     assert account.label == "New"
-    assert account.options == {"quote_currency": "USDT", "sizing_capital": "500"}
+    options = {"quote_currency": "USDT", "sizing_capital": "500", "targets": "watch"}
+    assert account.options == options
+
+
+@pytest.mark.parametrize("kind", [each for each, _ in venue_kinds()])
+def test_each_option_of_each_kind_has_a_field_with_its_default(
+    as_alice: Client, alice: User, kind: str
+) -> None:
+    gave_password(as_alice, alice)
+    form = as_alice.get(reverse("dashboard:broker-account-connect", args=[kind])).context["form"]
+    for name in KINDS[kind].options:
+        field = form.fields[name]
+        default = VENUE_DEFAULTS[name]
+        assert form[name].value() == (plain(default) if isinstance(default, Decimal) else default)
+        for choice, label in getattr(field, "choices", ()):
+            assert label
+            KINDS[kind].options[name](name, choice)
 
 
 def test_real_money_is_enabled_with_password_and_word(as_alice: Client, alice: User) -> None:

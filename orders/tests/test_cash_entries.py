@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.services import create_api_key
 from brokers.errors import BadCredentials, BrokerError, NotSent
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Examination
 from brokers.types import CashKind, CashPage, CashReport
 from orders import cash_entries, cash_summary, tasks
 from orders.cash_entries import AGAIN_AFTER, BACKFILL, EVERY, NO_ROOM, claim_due, come_back
@@ -48,11 +48,15 @@ def venue(monkeypatch: pytest.MonkeyPatch) -> Venue:
     return made
 
 
-def account_of(owner: User, kind: str = "binance_futures", **more: Any) -> BrokerAccount:
+def account_of(
+    owner: User, kind: str = "binance_futures", passed: bool | None = True, **more: Any
+) -> BrokerAccount:
     label = f"{kind} {BrokerAccount.objects.count()}"
-    return BrokerAccount.objects.create(
+    account = BrokerAccount.objects.create(
         owner=owner, kind=kind, environment="test", label=label, **more
     )
+    Examination.objects.create(account=account, passed=passed)
+    return account
 
 
 def report(number: int, at: datetime, kind: CashKind = CashKind.FUNDING) -> CashReport:
@@ -89,6 +93,26 @@ def test_only_venues_with_records_have_turns_and_each_once(alice: User, now: dat
     assert claim_due(now=now + AGAIN_AFTER - timedelta(seconds=1)) == []
     assert set(claim_due(now=now + AGAIN_AFTER)) == mine
     assert not CashReading.objects.filter(pk=off.pk).exists()
+
+
+@pytest.mark.parametrize("passed", [None, False])
+def test_with_a_key_that_has_not_passed_nothing_is_read(
+    alice: User, now: datetime, venue: Venue, passed: bool | None
+) -> None:
+    """It may be of another account at the venue: what that booked would stay here for good."""
+    account = account_of(alice, passed=passed)
+    assert claim_due(now=now) == []
+    Examination.objects.update(passed=True)
+    assert claim_due(now=now) == [account.pk]
+    Examination.objects.update(passed=passed)  # its key is replaced before the worker comes to it
+    venue.reports = [report(1, now)]
+    read(account, now)
+    assert not venue.asked
+    assert not CashEntry.objects.exists()
+    Examination.objects.update(passed=True)
+    assert claim_due(now=now + AGAIN_AFTER) == [account.pk]
+    read(account, now + AGAIN_AFTER)
+    assert CashEntry.objects.count() == 1
 
 
 def test_of_two_workers_at_one_tick_one_gets_it(alice: User, now: datetime) -> None:

@@ -12,6 +12,7 @@ from orders.cash_entries import read_cash_entries
 from orders.cash_summary import cash_summary
 from orders.models import CashEntry
 from tests.venues.alpaca.fixtures import KEY, Alpaca, make_alpaca_hub
+from tests.venues.streams import pass_examination
 from tradehub.lib.clock import utc_now
 
 
@@ -73,6 +74,7 @@ def test_it_is_kept_once_and_compared_with_our_fees(
     alice: Any, alpaca: Alpaca, settings: Any
 ) -> None:
     hub = make_alpaca_hub(alice, alpaca, settings, {"max_order_value": "100000"})
+    pass_examination(hub.account, hub.clock.now)
     hub.send(symbol="BTCUSD", price="100", action="buy", quantity=1)
     alpaca.venue.book(KEY, "CFEE", "0", symbol="BTCUSD", qty="-0.0025")
     alpaca.venue.book(KEY, "DIV", "3")

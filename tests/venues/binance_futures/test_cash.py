@@ -13,6 +13,7 @@ from orders.models import CashEntry, CashReading, Fill
 from tests.venues.binance_futures.fixtures import KEY, Desk, FuturesVenue, make_account
 from tests.venues.binance_futures.fixtures import make_futures_hub as make_hub
 from tests.venues.binance_futures.income import Booking
+from tests.venues.streams import pass_examination
 from tradehub.testing.hub import Hub
 
 LIMITS = {"max_order_value": "100000"}
@@ -21,7 +22,9 @@ ALERT = {"symbol": "BTCUSDT", "price": "100"}
 
 @pytest.fixture
 def hub(alice: Any, futures_venue: FuturesVenue) -> Hub:
-    return make_hub(alice, futures_venue, LIMITS)
+    hub = make_hub(alice, futures_venue, LIMITS)
+    pass_examination(hub.account, hub.clock.now)
+    return hub
 
 
 @pytest.fixture
