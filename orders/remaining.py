@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orders.lifecycle import ENDED, OrderEventName
+from orders.lifecycle import ENDED, WORKING, OrderEventName
 from orders.models import LaneItem, Order, OrderEvent
 from orders.positions import ConcurrentChange
 from orders.recording import record_event
@@ -25,6 +25,18 @@ def waiting_replacement(order_id: str) -> Order | None:
     """What waits for the order to end."""
     waiting = Order.objects.filter(replaces_id=order_id, status=OrderStatus.QUEUED.value)
     return waiting.order_by("id").first()
+
+
+def working_replacements(order_id: str) -> list[Order]:
+    """What takes its place, or waits to, and may still fill."""
+    working = [each.value for each in WORKING]
+    return list(Order.objects.filter(replaces_id=order_id, status__in=working).order_by("id"))
+
+
+def is_cancel_waiting(order_id: str) -> bool:
+    """The lane has still to cancel it, as an item of its own."""
+    cancels = LaneItem.objects.filter(kind=LaneItem.Kind.CANCEL.value, subject=order_id)
+    return cancels.filter(status=LaneItem.Status.QUEUED.value).exists()
 
 
 def release_replacement(old: Order, new: Order, *, now: datetime) -> None:

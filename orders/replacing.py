@@ -33,6 +33,7 @@ from orders.positions import protection_asked
 from orders.remaining import (
     NOT_REPLACEABLE,
     end_replacement,
+    is_cancel_waiting,
     mark_replaced,
     release_replacement,
     waiting_replacement,
@@ -42,7 +43,7 @@ from orders.syncing import sync_orders
 from orders.terms import Terms
 from risk.types import Check
 from tradehub.core.intent import Intent, Size
-from tradehub.core.money import EXACT, plain
+from tradehub.core.money import EXACT, plain, ratio
 from tradehub.core.words import (
     OrderRole,
     OrderSide,
@@ -78,6 +79,8 @@ def why_not_replaceable(order: Order) -> str:
         return f"It is {order.status}: the venue has not said yet that it works."
     if waiting_replacement(order.pk) is not None:
         return "It is being replaced already."
+    if is_cancel_waiting(order.pk):
+        return "It is being cancelled."
     return ""
 
 
@@ -98,6 +101,7 @@ def amended_intent(order: Order, change: Change) -> Intent:
         take_profits=targets,
         time_in_force=TimeInForce(order.time_in_force),
         extended_hours=order.extended_hours or None,
+        leverage=order.leverage,
     )
 
 
@@ -136,14 +140,16 @@ def _decide(desk: Desk, account: BrokerAccount, item: LaneItem, market: Market) 
 
 
 def _at_once(desk: Desk, item: LaneItem) -> None:
-    """One request for both, while nothing of the old order has filled. A new order that is refused
-    leaves the old one as it is."""
+    """One request for both, while nothing of the old order has filled and nobody cancels it. A new
+    order that is refused leaves the old one as it is."""
 
     def commit() -> tuple[Order, Order] | None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         old, new = Order.objects.get(pk=item.subject), waiting_replacement(item.subject)
         if new is None or old.status != OrderStatus.OPEN or old.filled_quantity:
+            return None
+        if is_cancel_waiting(old.pk):
             return None
         return (old, new) if mark_sending(new, now=now, at_once=True) else None
 
@@ -265,22 +271,29 @@ def _judge(
     terms = Terms.from_json(item.terms)
     facts = read_facts(item, item.account, terms, [intent], market, now=now)
     facts.sizing_rules = replace(facts.sizing_rules, reduce=False)
-    _take_out(order, facts)
+    _take_out(order, facts, market)
     leg = EntryLeg(draft.side, draft.quantity)
     judge_entry(leg, None, intent, terms, facts, market, ruling)
 
 
-def _take_out(order: Order, facts: Facts) -> None:
+def _take_out(order: Order, facts: Facts, market: Market) -> None:
     """The venue holds buying power for it, which the new one may use; it is no trade of its own."""
     (mine,) = (each for each in facts.book.working if each.id == order.pk)
     facts.book.cancel({order.pk})
     facts.trades_today -= order.created_at >= facts.day_start
     if facts.buying_power is not None:
-        facts.buying_power = EXACT.add(facts.buying_power, _held_for(mine))
+        held = _held_for(mine, order.leverage, market)
+        facts.buying_power = EXACT.add(facts.buying_power, held)
 
 
-def _held_for(working: Working) -> Decimal:
-    return EXACT.multiply(working.remaining, working.price or Decimal(0))
+def _held_for(working: Working, leverage: Decimal | None, market: Market) -> Decimal:
+    """At the account's leverage, as the venue counts its buying power: an order at less than that
+    holds more of it."""
+    value = EXACT.multiply(working.remaining, working.price or Decimal(0))
+    counted = None if market.account is None else market.account.leverage
+    if counted is None or leverage is None:
+        return value
+    return ratio(EXACT.multiply(value, counted), leverage)
 
 
 def _unfit(order: Order, draft: OrderDraft, market: Market, now: datetime) -> list[Check]:

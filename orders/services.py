@@ -17,7 +17,8 @@ from orders.doorbell import ring_on_commit
 from orders.lifecycle import ENDED, WORKING
 from orders.manual import manual_change, manual_intent, manual_terms
 from orders.models import LaneItem, Order, Position
-from orders.remaining import NOT_REPLACEABLE, waiting_replacement
+from orders.recording import lock_account
+from orders.remaining import NOT_REPLACEABLE, working_replacements
 from orders.replacing import amended_intent, changes_nothing, terms_of_order, why_not_replaceable
 from orders.syncing import sync_account
 from orders.terms import Terms
@@ -86,17 +87,18 @@ def place_manual_order(
 
 
 def cancel_order(*, order: Order, actor: User, now: datetime, ip: str = "") -> LaneItem:
-    """Queue a cancel; asking twice is one cancel. Raises Conflict for an order that has ended."""
+    """Queue a cancel, also of what takes the order's place; asking twice is one cancel. Raises
+    Conflict for an order that has ended."""
 
     def work() -> LaneItem:
+        lock_account(order.account_id)  # no replacement may be written while this looks for it
         status = Order.objects.values_list("status", flat=True).get(pk=order.pk)
         if status in ENDED:
             raise Conflict(f"The order is {status} already: there is nothing to cancel.")
         _audit(order, "order.cancel_asked", {"symbol": order.symbol}, actor, now, ip)
         item = _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
-        replacement = waiting_replacement(order.pk)
-        if replacement is not None:
-            _queue_once(order.account_id, LaneItem.Kind.CANCEL, replacement.pk, now)
+        for each in working_replacements(order.pk):
+            _queue_once(each.account_id, LaneItem.Kind.CANCEL, each.pk, now)
         return item
 
     return in_write_transaction(work)
@@ -198,6 +200,7 @@ def emergency_stop(
     """Halt the user's trading, cancel all that works, close all that is held; what was asked."""
 
     def work() -> dict[str, Any]:
+        accounts = _lock_accounts(owner)
         state = halt_trading(
             scope=Scope.USER,
             scope_id=str(owner.pk),
@@ -213,8 +216,7 @@ def emergency_stop(
             _queue_once(order.account_id, LaneItem.Kind.CANCEL, order.pk, now)
         positions = Position.objects.filter(owner=owner, is_open=True).order_by("id")
         closed = [_queue_close(each, OrderSource.MANUAL, now).subject for each in positions]
-        accounts = BrokerAccount.objects.filter(owner=owner).values_list("pk", flat=True)
-        ring_on_commit(list(accounts))
+        ring_on_commit(accounts)
         asked = {"cancelling": [each.pk for each in orders], "closing": closed}
         audit.record(
             owner=owner,
@@ -231,6 +233,15 @@ def emergency_stop(
 
 
 # ---- parts ----
+
+
+def _lock_accounts(owner: User) -> list[str]:
+    """All of the owner's: nothing is decided while this one looks for what works."""
+    accounts = BrokerAccount.objects.filter(owner=owner).order_by("pk")
+    found = list(accounts.values_list("pk", flat=True))
+    for account_id in found:
+        lock_account(account_id)
+    return found
 
 
 def _apply(scope: Scope, scope_id: str, owner: User | None, now: datetime) -> None:

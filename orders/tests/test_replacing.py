@@ -1,5 +1,6 @@
 """Replacing a working order: never doubled, never more than what is left, never lost silently."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -7,6 +8,8 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry, User
@@ -16,11 +19,13 @@ from brokers.models import PaperOrder
 from brokers.paper.adapter import PaperBroker
 from brokers.registry import connect
 from brokers.types import OrderReport, OrderRequest, Replacement, ReportStatus
-from orders import api, doorbell, syncing
+from orders import api, doorbell, replacing, syncing
+from orders.lifecycle import WORKING
 from orders.models import Decision, LaneItem, Order
 from orders.recording import record_report
 from orders.selectors import RequestResult, request_result
 from orders.services import cancel_order, emergency_stop, halt_trading, replace_order
+from orders.terms import OVERRIDABLE
 from orders.tests.conftest import MakeHub
 from orders.tests.holding_venue import HoldingDesk, HoldingVenue
 from orders.tests.model_world import World
@@ -30,6 +35,7 @@ from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import OrderSide, Scope
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
+from tradehub.testing.builders import deliver
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, use_venue, waiting_items
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +231,47 @@ def test_it_is_denied_and_never_cut(make_hub: MakeHub) -> None:
     hub.drain()
     assert codes(item) == ["ORDER_QUANTITY_ABOVE_MAX"]
     assert fresh(old).status == "open"
+
+
+def leveraged(hub: Hub, leverage: int, **alert: Any) -> Order:
+    return resting(hub, leverage=leverage, **alert)
+
+
+def test_it_is_judged_at_the_leverage_of_the_order(make_hub: MakeHub) -> None:
+    hub = make_hub(limits={"max_leverage": "20"}, signal_overrides=list(OVERRIDABLE))
+    old = leveraged(hub, 20)
+    assert old.leverage == 20
+    hub.profile.max_leverage = D(5)
+    hub.profile.save(update_fields=["max_leverage"])
+    item = ask(hub, old, quantity=20)
+    hub.drain()
+    assert codes(item) == ["LEVERAGE_ABOVE_MAX"]
+    assert (fresh(old).status, len(hub.orders())) == ("open", 1)
+    less = replaced(hub, old, quantity=9)
+    assert (less.status, less.quantity, less.leverage) == ("open", 9, 20)
+
+
+@pytest.mark.parametrize(("leverage", "room"), [(2, 2000), (10, 10000), (20, 20000)])
+def test_the_room_is_that_of_the_order_s_leverage(
+    make_hub: MakeHub, monkeypatch: pytest.MonkeyPatch, leverage: int, room: int
+) -> None:
+    """A wallet of 100,000 and an account at 10, as the venue counts its buying power."""
+    hub = make_hub(limits={"max_order_value": None}, signal_overrides=list(OVERRIDABLE))
+    real = PaperBroker.account
+
+    def account(paper: PaperBroker) -> Any:
+        held = sum((each.quantity * 100 for each in hub.working()), D(0)) / leverage
+        free = (D(100000) - held) * 10
+        return replace(real(paper), equity=D(100000), buying_power=free, leverage=D(10))
+
+    monkeypatch.setattr(PaperBroker, "account", account)
+    old = leveraged(hub, leverage, quantity=1000, price=100)
+    item = ask(hub, old, quantity=room + 1)
+    hub.drain()
+    assert codes(item) == ["BUYING_POWER_TOO_LOW"]
+    item = ask(hub, old, quantity=room)
+    hub.drain()
+    assert codes(item) == []
 
 
 def test_a_halt_stops_an_entry_s_replacement_before_its_cancel(hub: Hub, venue: Venue) -> None:
@@ -447,6 +494,139 @@ def test_one_who_cancels_before_it_is_decided_gets_no_other(hub: Hub) -> None:
     hub.drain()
     assert (fresh(old).status, codes(item)) == ("canceled", ["NOT_REPLACEABLE"])
     assert len(hub.orders()) == 1
+
+
+How = Callable[[Hub, Order], None]
+"""Somebody who wants nothing of an order to work any more."""
+
+
+def by_cancel(hub: Hub, order: Order) -> None:
+    cancel_order(order=order, actor=hub.owner, now=hub.clock())
+
+
+def by_halt(hub: Hub, order: Order) -> None:
+    halt(hub)
+
+
+def by_stop(hub: Hub, order: Order) -> None:
+    emergency_stop(owner=hub.owner, reason="stop", actor=hub.owner, now=hub.clock())
+
+
+def by_alert(hub: Hub, order: Order) -> None:
+    deliver(hub.token, {"symbol": "AAPL", "action": "cancel_all"}, hub.clock())
+
+
+ANYBODY = pytest.mark.parametrize("how", [by_cancel, by_halt, by_stop, by_alert])
+
+
+def before(monkeypatch: pytest.MonkeyPatch, number: int, step: Callable[[], None]) -> list[int]:
+    """Do `step` between two transactions of a replacement: before the first, while the venue is
+    read, and so on. How many there were."""
+    done: list[int] = []
+    real = in_write_transaction
+
+    def transaction(work: Callable[[], Any]) -> Any:
+        done.append(len(done))
+        if len(done) == number:
+            step()
+        return real(work)
+
+    monkeypatch.setattr(replacing, "in_write_transaction", transaction)
+    return done
+
+
+def assert_nothing_works(hub: Hub) -> None:
+    for _ in range(4):
+        hub.sweep()
+    assert [each.status for each in hub.orders(status__in=[each.value for each in WORKING])] == []
+    assert not PaperOrder.objects.filter(status="open").exists()
+    assert waiting_items(hub) == []
+    assert_books_agree(hub)
+
+
+@ANYBODY
+@pytest.mark.parametrize("number", [1, 2])
+def test_who_cancels_while_it_is_decided_gets_neither(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, how: How, number: int
+) -> None:
+    old = resting(hub)
+    ask(hub, old, limit_price="139")
+    done = before(monkeypatch, number, lambda: how(hub, old))
+    hub.drain()
+    assert_nothing_works(hub)
+    assert len(done) >= number
+
+
+@ANYBODY
+@pytest.mark.parametrize("number", [1, 2])
+def test_who_cancels_before_it_leaves_gets_neither(
+    hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch, at_once: None, how: How, number: int
+) -> None:
+    old = resting(hub)
+    ask(hub, old, limit_price="139")
+    before(monkeypatch, number, lambda: how(hub, old))
+    hub.drain()
+    assert_nothing_works(hub)
+    assert venue.asked("replace") == [] or how is by_alert  # which has its turn in the lane
+
+
+@ANYBODY
+@pytest.mark.parametrize("heard", [True, False])
+def test_who_cancels_while_it_is_away_gets_neither(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, at_once: None, how: How, heard: bool
+) -> None:
+    """The new order is `sending`, and then open or unconfirmed."""
+    old = resting(hub)
+    ask(hub, old, limit_price="139")
+    real = PaperBroker.replace
+
+    def replace_(paper: PaperBroker, name: str, request: OrderRequest) -> Replacement:
+        answer = real(paper, name, request)
+        how(hub, old)
+        if heard:
+            return answer
+        raise OutcomeUnknown("504")
+
+    monkeypatch.setattr(PaperBroker, "replace", replace_)
+    hub.drain()
+    assert_nothing_works(hub)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_emergency_stop_leaves_no_replaced_exit(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    hub.send(action="buy", quantity=10)
+    hub.send(action="close", order_type="limit", limit_price=160)
+    (old,) = hub.working(role="exit")
+    ask(hub, old, limit_price="155")
+    before(monkeypatch, number, lambda: by_stop(hub, old))
+    hub.drain()
+    assert_nothing_works(hub)
+    assert hub.position().quantity == 0
+
+
+def test_one_that_is_being_cancelled_is_not_replaced(hub: Hub, venue: Venue) -> None:
+    old = resting(hub)
+    item = ask(hub, old, limit_price="139")
+    by_cancel(hub, old)
+    venue.fail("cancel", NotSent("down"))
+    hub.drain()
+    assert fresh(old).status == "open"
+    assert "being cancelled" in refused(hub, old)
+    hub.sweep()
+    assert (fresh(old).status, codes(item)) == ("canceled", ["NOT_REPLACEABLE"])
+    assert len(hub.orders()) == 1
+
+
+@pytest.mark.parametrize("how", [by_cancel, by_stop])
+def test_who_looks_for_replacements_has_the_account_s_lock(hub: Hub, how: How) -> None:
+    """Else one could be written, on PostgreSQL, by a decision that doesn't see the cancel yet."""
+    old = resting(hub)
+    with CaptureQueriesContext(connection) as told:
+        how(hub, old)
+    writes = [each["sql"] for each in told if each["sql"].startswith(("UPDATE", "INSERT"))]
+    assert writes[0].startswith('UPDATE "orders_lane" SET')
 
 
 # ---- at once ----
