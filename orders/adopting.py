@@ -25,12 +25,20 @@ from tradehub.core.words import (
     TimeInForce,
 )
 
+_TAKES_NO_NEWS = (OrderStatus.QUEUED, OrderStatus.SENDING, OrderStatus.DENIED)
+"""Its lane's alone, or never sent: what it did all the same shows as a drift."""
+
 
 def adopt_order(
     account: BrokerAccount, report: OrderReport, *, price: Decimal | None, now: datetime
 ) -> Order:
     """A row for an order that somebody else placed, with the fills it has. `price`: the symbol's
-    now, for an order that names none; what it may cost counts against the limits."""
+    now, for an order that names none; what it may cost counts against the limits. One that has a
+    row, whatever name led to it, has news."""
+    known = Order.objects.filter(account=account, client_order_id=report.client_order_id).first()
+    if known is not None:
+        silent = known.status in _TAKES_NO_NEWS
+        return known if silent else record_news(account.pk, known.pk, report, now=now)
     filled = sum((fill.quantity for fill in report.fills), ZERO)
     order = Order.objects.create(
         owner_id=account.owner_id,

@@ -171,9 +171,19 @@ def was_tried(position: Position, target: NewChild, *, now: datetime) -> bool:
         updated_at__gt=now - REMEMBERED,
     )
     return any(
-        each.limit_price == target.price
-        and (each.status == OrderStatus.REJECTED or each.filled_quantity)
+        each.limit_price == target.price and (each.filled_quantity or _was_refused_alone(each))
         for each in tried
+    )
+
+
+def _was_refused_alone(target: Order) -> bool:
+    """Its stop was taken, so not for want of what both would sell, as while a cancel is slow."""
+    stops = Order.objects.filter(
+        account_id=target.account_id, client_order_id=stop_id_of(target.client_order_id)
+    )
+    return (
+        target.status == OrderStatus.REJECTED
+        and not stops.filter(status=OrderStatus.REJECTED.value).exists()
     )
 
 

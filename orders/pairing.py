@@ -8,7 +8,7 @@ target without its stop, and never neither for want of the other.
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
 import structlog
 
@@ -39,6 +39,7 @@ from tradehub.lib.db import in_write_transaction
 
 log = structlog.get_logger(__name__)
 E = OrderEventName
+T = TypeVar("T")
 Pair = tuple[Order, Order]
 """A stop and its target."""
 
@@ -87,18 +88,25 @@ def _is_taken(desk: Desk, pair: Pair) -> bool:
             told = broker.submit_pair(request_of(stop), request_of(target))
     except CERTAIN_REFUSALS as error:
         log.warning("pair_refused", target=target.pk, code=error.code, text=error.text)
-        _write(desk, partial(_leave_the_stop, pair, error))
-        return False
+        if _write(desk, partial(_leave_the_stop, pair, error)):
+            return False
+        raise _in_doubt(desk, pair, error) from error
     except (NotSent, RateLimited) as error:
-        _write(desk, partial(_not_sent, pair, error))
-        raise NotYet(error.code, patience(error)) from error
+        if _write(desk, partial(_not_sent, pair, error)):
+            raise NotYet(error.code, patience(error)) from error
+        raise _in_doubt(desk, pair, error) from error
     except Exception as error:  # whatever else happened, both may be at the venue
-        log.warning("pair_unconfirmed", target=target.pk, error=type(error).__name__)
-        reconcile_soon(stop.account_id, desk.clock())
-        _write(desk, partial(_lose, pair, error))
-        raise NotYet("OUTCOME_UNKNOWN", 1) from error
+        raise _in_doubt(desk, pair, error) from error
     _write(desk, partial(_record, pair, told))
     return True
+
+
+def _in_doubt(desk: Desk, pair: Pair, error: Exception) -> NotYet:
+    stop, target = pair
+    log.warning("pair_unconfirmed", target=target.pk, error=type(error).__name__)
+    reconcile_soon(stop.account_id, desk.clock())
+    _write(desk, partial(_lose, pair, error))
+    return NotYet("OUTCOME_UNKNOWN", 1)
 
 
 def cancel_all(desk: Desk, order_ids: Iterable[str]) -> list[Order]:
@@ -146,13 +154,13 @@ def _goes_with(order: Order, ended: Iterable[Order]) -> bool:
     return any(target_beside(each) == order for each in stops)
 
 
-def _write(desk: Desk, write: Callable[[datetime], None]) -> None:
-    def held() -> None:
+def _write(desk: Desk, write: Callable[[datetime], T]) -> T:
+    def held() -> T:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        write(now)
+        return write(now)
 
-    in_write_transaction(held)
+    return in_write_transaction(held)
 
 
 def _record(pair: Pair, told: tuple[OrderReport, OrderReport], now: datetime) -> None:
@@ -160,19 +168,38 @@ def _record(pair: Pair, told: tuple[OrderReport, OrderReport], now: datetime) ->
         apply_report(order.account_id, order.pk, report, now=now)
 
 
-def _leave_the_stop(pair: Pair, error: BrokerError, now: datetime) -> None:
-    stop, target = (Order.objects.get(pk=each.pk) for each in pair)
+def _leave_the_stop(pair: Pair, error: BrokerError, now: datetime) -> bool:
+    """False, and nothing written: the venue has told of one meanwhile, so it took both."""
+    stop, target = _as_they_are(pair)
+    if not _away((stop, target)):
+        return False
     text = " ".join(filter(None, (error.venue_code, error.text)))[:300]
     data = _said(error)
     record_event(
         target, E.REJECT, key="reject", now=now, data=data, reason=error.code, reason_text=text
     )
     _back(stop, data, now)
+    return True
 
 
-def _not_sent(pair: Pair, error: BrokerError, now: datetime) -> None:
-    for each in pair:
-        _back(Order.objects.get(pk=each.pk), _said(error), now, reason=error.code)
+def _not_sent(pair: Pair, error: BrokerError, now: datetime) -> bool:
+    """As above."""
+    orders = _as_they_are(pair)
+    if not _away(orders):
+        return False
+    for each in orders:
+        _back(each, _said(error), now, reason=error.code)
+    return True
+
+
+def _as_they_are(pair: Pair) -> Pair:
+    stop, target = (Order.objects.get(pk=each.pk) for each in pair)
+    return stop, target
+
+
+def _away(pair: Pair) -> bool:
+    """Nothing but the answer to their request tells of them yet."""
+    return all(each.status == OrderStatus.SENDING for each in pair)
 
 
 def _back(order: Order, data: dict[str, str], now: datetime, *, reason: str = "") -> None:
@@ -182,8 +209,9 @@ def _back(order: Order, data: dict[str, str], now: datetime, *, reason: str = ""
 
 
 def _lose(pair: Pair, error: Exception, now: datetime) -> None:
-    for each in pair:
-        order = Order.objects.get(pk=each.pk)
+    for order in _as_they_are(pair):
+        if order.status != OrderStatus.SENDING:
+            continue  # the venue has told of it
         key = f"lose:{order.attempts}"
         record_event(order, E.LOSE, key=key, now=now, data=_said(error), reason="OUTCOME_UNKNOWN")
 

@@ -5,7 +5,7 @@ making, and its JSON does not name the order that it belongs to; so wherever bot
 it gets its name of `brokers.pairs` here. Alpaca may put a new leg in the place of one it replaced.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brokers.alpaca.assets import CENT, Asset, is_fraction, time_in_force_of
@@ -77,10 +77,11 @@ def is_nameless_leg(raw: Json) -> bool:
     return alone and target_id_of(str(raw.get("client_order_id") or "")) is None
 
 
-def has_leg(raw: Json, leg: Json) -> bool:
-    """Also where it took the place of one that is told as a leg."""
-    ids = {each["id"] for each in _legs(raw)}
-    return leg["id"] in ids or leg.get("replaces") in ids
+def has_leg(raw: Json, line: Iterable[Json]) -> bool:
+    """One of those that took each other's place, or what came right before or after them."""
+    names = ("id", "replaces", "replaced_by")
+    ids = {each[name] for each in line for name in names if each.get(name)}
+    return any(each["id"] in ids or each.get("replaces") in ids for each in _legs(raw))
 
 
 def _legs(raw: Json) -> list[Json]:

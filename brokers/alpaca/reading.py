@@ -29,7 +29,7 @@ LISTED_BEFORE = timedelta(days=1)
 """Alpaca lists orders by when they were placed: those that ended since some time are looked for
 among what was placed up to a day before."""
 SINGLE_LOOKS = 50
-"""Orders asked for one by one, for the fills of one look."""
+"""Orders asked for one by one, for the fills of one look, or back from one leg to the first."""
 
 
 class Reader:
@@ -142,25 +142,50 @@ class Reader:
         if is_nameless_leg(order):
             order = self._named(order)
         report = self.read(parsing.order_report, order)
-        if report.client_order_id:
+        # One that still has Alpaca's name only is looked for again: kept, it would hide ours.
+        if report.client_order_id and not is_nameless_leg(order):
             self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
         return order
 
     def _named(self, leg: Json) -> Json:
-        """Under our name, which is known or found with the order that it belongs to: both were
-        placed at one time. As it is where that can't be told."""
-        name = self._connection.client_ids.get(str(leg.get("id")))
+        """Under our name, which is known or found with the order that it belongs to: that was
+        placed at one time with the first of its legs. As it is where that can't be told."""
+        line = self._line_of(leg)
+        name = self._connection.client_ids.get(str(line[-1].get("id")))
         if name is None:
-            placed_at = self.read(parsing.time_of, leg.get("created_at"))
-            beside = timedelta(seconds=5)
-            query = {"status": "all", "limit": str(ORDERS_PAGE), "nested": "true"}
-            query |= {"after": (placed_at - beside).isoformat()}
-            query |= {"until": (placed_at + beside).isoformat()}
-            for each in self._objects(self._client.get("/orders", **query)):
-                if self.read(lambda raw: has_leg(raw, leg), each):
-                    found = self.read(stop_leg, each)
-                    name = None if found is None else found["client_order_id"]
-        return leg if name is None else {**leg, "client_order_id": name}
+            name = self._name_beside(line)
+        if name is None:
+            return leg
+        for each in line:
+            self._connection.client_ids.put(str(each.get("id")), name)
+        return {**leg, "client_order_id": name}
+
+    def _line_of(self, leg: Json) -> list[Json]:
+        """The leg and those whose place it took, back to one whose name is known, or the first."""
+        line = [leg]
+        while len(line) <= SINGLE_LOOKS:
+            known = self._connection.client_ids.get(str(line[-1].get("id")))
+            before = line[-1].get("replaces")
+            if known is not None or not before:
+                break
+            try:
+                found = self._client.get(f"/orders/{escaped(str(before), safe='')}")
+            except NotFound:
+                break
+            line.append(self._object(found))
+        return line
+
+    def _name_beside(self, line: list[Json]) -> str | None:
+        placed_at = self.read(parsing.time_of, line[-1].get("created_at"))
+        beside = timedelta(seconds=5)
+        query = {"status": "all", "limit": str(ORDERS_PAGE), "nested": "true"}
+        query |= {"after": (placed_at - beside).isoformat()}
+        query |= {"until": (placed_at + beside).isoformat()}
+        for each in self._objects(self._client.get("/orders", **query)):
+            if self.read(lambda raw: has_leg(raw, line), each):
+                found = self.read(stop_leg, each)
+                return None if found is None else str(found["client_order_id"])
+        return None
 
     def _known(self, raws: Iterable[Json]) -> set[str]:
         ids = {each["order_id"] for each in raws}

@@ -1,15 +1,18 @@
 """Stop and target of one position at Alpaca as one order of the class `oco`."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
 
 from brokers.alpaca.adapter import AlpacaBroker
+from brokers.alpaca.connection import connections
 from brokers.alpaca.parsing import order_report
 from brokers.errors import OrderRejected, Unsupported
 from brokers.pairs import stop_id_of
-from brokers.types import OrderRequest, Pairs, ReportStatus
+from brokers.types import FillReport, OrderRequest, Pairs, ReportStatus
 from orders.models import Drift, Order
 from orders.positions import queue_protection
 from orders.reconciling import reconcile_now
@@ -129,6 +132,44 @@ def test_a_leg_that_the_venue_put_in_another_s_place_is_found(
     fresh = now_of(alpaca.broker(), "t-stop")
     assert (fresh.status, fresh.venue_order_id) == (R.OPEN, leg_of(alpaca).id)
     assert fresh.venue_order_id != told.venue_order_id
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_fill_of_a_leg_that_was_put_in_much_later_is_told_under_its_name(
+    hub: Hub, alpaca: Alpaca, times: int
+) -> None:
+    """Each was made long after the pair: only the first one leads to it."""
+    broker = alpaca.broker()
+    broker.submit(request("buy", "10", id="in"))
+    broker.submit_pair(*pair())
+    first = leg_of(alpaca)
+    for _ in range(times):
+        hub.clock.wait(86400)
+        alpaca.venue.replace_leg(alpaca.venue.accounts[KEY], leg_of(alpaca))
+    before = alpaca.venue.now()
+    alpaca.venue.set_price("AAPL", "94")
+    fresh = alpaca.broker()  # remembers no leg's name
+    assert [each.client_order_id for each in fresh.fills(before)] == ["t-stop"]
+    asked = len(alpaca.venue.asked)
+    assert [each.client_order_id for each in fresh.fills(before)] == ["t-stop"]
+    assert len(alpaca.venue.asked) == asked + 1
+    if times < 3:  # what took its place, and what took that one's, is told with its order
+        assert alpaca.broker()._reader.order_of(first.id)["client_order_id"] == "t-stop"
+
+
+def test_a_leg_whose_order_is_not_told_yet_keeps_no_wrong_name(
+    alpaca: Alpaca, broker: AlpacaBroker
+) -> None:
+    before = broker.account().at
+    broker.submit_pair(*pair())
+    alpaca.venue.set_price("AAPL", "94")
+    target = leg_of(alpaca).other
+    assert target is not None
+    target.created_at -= timedelta(minutes=1)
+    fresh = alpaca.broker()
+    assert [each.client_order_id for each in fresh.fills(before)][-1] == ""
+    target.created_at += timedelta(minutes=1)
+    assert [each.client_order_id for each in fresh.fills(before)][-1] == "t-stop"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +301,55 @@ def test_the_stream_tells_of_a_leg_by_the_venue_s_own_id(hub: Hub, alpaca: Alpac
     assert record_told(hub.account.pk, report, now=hub.clock()) is Outcome.RECORDED
     assert [each.status for each in hub.orders(role="stop_loss")] == ["canceled"]
     assert hub.position().protected is False
+
+
+@pytest.mark.parametrize("first", ["poll", "comparison"])
+@pytest.mark.parametrize("memory", ["kept", "lost"])
+@pytest.mark.parametrize("days", [0, 3])
+def test_a_stop_that_was_replaced_and_fills_is_ours_whoever_looks_first(
+    hub: Hub, alpaca: Alpaca, first: str, memory: str, days: int
+) -> None:
+    hub.send(**BUY)
+    hub.clock.wait(days * 86400 + 60)
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    alpaca.venue.replace_leg(alpaca.venue.accounts[KEY], leg_of(alpaca))
+    hub.clock.wait(3600)
+    alpaca.venue.set_price("AAPL", "94")
+    if memory == "lost":
+        connections.close()
+    if first == "poll":
+        poll(hub)
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    poll(hub)
+    (stop,) = hub.orders(role="stop_loss")
+    assert (stop.status, stop.filled_quantity) == ("filled", 10)
+    assert_flat(hub, alpaca)
+
+
+def test_a_stop_that_is_told_under_no_name_of_ours_stops_no_comparison(
+    hub: Hub, alpaca: Alpaca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under Alpaca's name the fill leads to a question, and the answer to our own order."""
+    hub.send(**BUY)
+    leg = leg_of(alpaca)
+    alpaca.venue.set_price("AAPL", "94")
+    real = AlpacaBroker.fills
+
+    def under_its_own(self: AlpacaBroker, since: datetime) -> list[FillReport]:
+        told = real(self, since)
+        return [
+            replace(each, client_order_id=leg.client_order_id)
+            if each.venue_order_id == leg.id
+            else each
+            for each in told
+        ]
+
+    monkeypatch.setattr(AlpacaBroker, "fills", under_its_own)
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    monkeypatch.undo()
+    poll(hub)
+    assert [each.status for each in hub.orders(role="stop_loss")] == ["filled"]
+    assert_flat(hub, alpaca)
 
 
 @pytest.mark.parametrize("kind", ["accept_then_close", "close_before"])

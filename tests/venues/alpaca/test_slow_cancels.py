@@ -68,3 +68,18 @@ def test_another_pair_waits_for_the_cancel_of_the_first(
     assert working(alpaca) == [("limit", 10), ("stop", 10)]
     assert all(each.status < 300 for each in alpaca.venue.posts())
     assert hub.position().protected is True
+
+
+def test_a_pair_comes_back_however_slow_the_cancel_was(hub: Hub, alpaca: Alpaca) -> None:
+    """Refused for want of shares, both are; that says nothing about the target."""
+    hub.send(**BUY)
+    alpaca.venue.change(KEY, cancel_seconds=20)
+    position = hub.position()
+    assert position.protection is not None
+    position.protection["targets"][0]["price"] = "125"
+    position.save(update_fields=["protection"])
+    queue_protection(position, now=hub.clock())
+    for _ in range(40):
+        poll(hub)
+    assert "rejected" in [each.status for each in hub.orders(role="take_profit")]
+    assert working(alpaca) == [("limit", 10), ("stop", 10)]

@@ -181,7 +181,13 @@ class Venue:
     def replace_leg(self, account: Account, leg: Order) -> Order:
         """Another one, with another id, takes its place."""
         with self.lock:
-            fresh = replace(leg, id=str(uuid4()), client_order_id=str(uuid4()), replaces=leg.id)
+            fresh = replace(
+                leg,
+                id=str(uuid4()),
+                client_order_id=str(uuid4()),
+                replaces=leg.id,
+                created_at=self.now(),
+            )
             account.orders[fresh.id] = fresh
             leg.end("replaced", self.now())
             leg.replaced_by = fresh.id

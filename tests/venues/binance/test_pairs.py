@@ -1,19 +1,23 @@
 """Stop and target of one position at Binance spot as one order list."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal as D
+from functools import partial
 from typing import Any
 
 import pytest
 
 from brokers.binance.order_lists import pair_params
-from brokers.errors import OrderRejected, Unsupported
+from brokers.binance.spot import SpotBroker
+from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
 from brokers.pairs import stop_id_of
 from brokers.types import OrderRequest, Pairs, ReportStatus
-from orders.models import Drift
+from orders.models import Drift, Order
 from orders.reconciling import reconcile_now
+from orders.recording import record_report
 from tests.venues.binance.fixtures import KEY, Desk, SpotVenue, make_account, make_spot_hub
 from tests.venues.dying import Guard, die_at_every_step, looks_until, poll
+from tradehub.lib.db import in_write_transaction
 from tradehub.testing.hub import Hub
 
 R = ReportStatus
@@ -137,6 +141,27 @@ def test_what_the_symbol_does_not_allow_is_not_sent(desk: Desk, spot_venue: Spot
     instrument = desk.broker.instrument("BTCUSDT")
     assert instrument is not None
     assert instrument.pair_step is None
+
+
+def test_a_pair_that_took_too_long_to_prepare_does_not_leave(
+    desk: Desk, spot_venue: SpotVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then somebody may have been told that it never arrived."""
+    both, client, judged = pair(desk), desk.broker.client, desk.broker._judged
+    late, now = [timedelta(0)], client.now
+
+    def slowly(request: OrderRequest) -> Any:
+        late[0] += timedelta(seconds=6)
+        return judged(request)
+
+    monkeypatch.setattr(client, "now", lambda: now() + late[0])
+    monkeypatch.setattr(desk.broker, "_judged", slowly)
+    with pytest.raises(NotSent, match="too long"):
+        desk.broker.submit_pair(*both)
+    assert spot_venue.venue.posts(both[1].client_order_id) == 0
+    monkeypatch.undo()
+    desk.broker.submit_pair(*both)
+    assert working(spot_venue) == PAIR
 
 
 def test_a_buy_has_its_stop_above(desk: Desk) -> None:
@@ -268,6 +293,41 @@ def test_a_pair_whose_answer_is_lost_is_placed_once(
     (target,) = hub.orders(role="take_profit")
     assert target.status == ("open" if arrived else "denied")
     assert len(watched(hub)) == (not arrived)
+    spot_venue.venue.set_price("BTCUSDT", "111")
+    poll(hub)
+    assert_flat(hub, spot_venue)
+
+
+@pytest.mark.parametrize("leg", [0, 1])
+@pytest.mark.parametrize("answer", [OutcomeUnknown, NotSent, OrderRejected])
+def test_a_leg_that_was_told_before_the_answer_proves_the_other(
+    hub: Hub,
+    spot_venue: SpotVenue,
+    monkeypatch: pytest.MonkeyPatch,
+    leg: int,
+    answer: type[BrokerError],
+) -> None:
+    """Whatever the answer says then: the venue has taken both."""
+    real, sent = SpotBroker.submit_pair, []
+
+    def told_first(self: SpotBroker, *pair: OrderRequest) -> Any:
+        told = real(self, *pair)
+        sent.append(told)
+        order = Order.objects.get(client_order_id=told[leg].client_order_id)
+        news = partial(record_report, order.account_id, order.pk, told[leg], now=hub.clock())
+        in_write_transaction(news)
+        raise answer("no answer that fits")
+
+    monkeypatch.setattr(SpotBroker, "submit_pair", told_first)
+    hub.send(**BUY)
+    roles = ["stop_loss", "take_profit"]
+    found = [hub.orders(role=each)[-1].status for each in roles]
+    assert (found.pop(leg), found) == ("open", ["unconfirmed"])
+    for _ in range(3):
+        poll(hub)
+    assert (working(spot_venue), len(sent)) == (PAIR, 1)
+    assert [hub.orders(role=each)[-1].status for each in roles] == ["open", "open"]
+    assert hub.position("BTCUSDT").protected is True
     spot_venue.venue.set_price("BTCUSDT", "111")
     poll(hub)
     assert_flat(hub, spot_venue)
