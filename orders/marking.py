@@ -1,12 +1,13 @@
 """Live marks: what open positions are worth now, for open pages. Nothing is stored here.
 
 A mark comes from the account's own venue, the same source that the decision uses: from its feed of
-prices, else asked for, once a look for all accounts there. Only what moved since the last look is
-sent. What accounts are worth follows, a few of a venue's in each look: each takes a question.
+prices, else asked for, once a look for all accounts that read that feed. Only what moved since the
+last look is sent. What accounts are worth follows, a few of a venue's in each look: each takes a
+question.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -18,7 +19,8 @@ from brokers.budget import at
 from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
-from brokers.prices.shared import known_prices, place_at
+from brokers.prices.places import Place
+from brokers.prices.shared import known_prices, places_at
 from brokers.registry import connect
 from brokers.types import Quote
 from orders.ledger import Holding, unrealized_pnl
@@ -28,14 +30,37 @@ from tradehub.core.money import plain, plain_or_none
 from tradehub.core.words import BrokerKind
 from tradehub.lib import live
 from tradehub.lib.clock import utc_now
+from tradehub.lib.logs import Seldom
 
 EQUITIES_A_LOOK = 4
 """Of accounts at venues. With many accounts open pages would otherwise cost each of them a question
 a second, and the process that also listens to streams its time."""
 
 log = structlog.get_logger(__name__)
-Place = tuple[str, str, str]
-"""Whose price it is, and a symbol."""
+
+
+@dataclass
+class Prices:
+    """Those of one look."""
+
+    places: dict[str, Place | None]
+    """By position."""
+    told: dict[Place, Quote]
+    """By feeds: these nobody is asked for."""
+    asked: dict[tuple[str, Place | str], Quote | None] = field(default_factory=dict)
+    """By whose answer it is (empty for everybody's at that place)."""
+
+    def told_of(self, position: Position) -> Quote | None:
+        place = self.places[position.pk]
+        return None if place is None else self.told.get(place)
+
+    def key(self, position: Position) -> tuple[str, Place | str]:
+        """Two feeds of a venue have two prices. What a paper account goes by is its own, and so is
+        what no feed tells to the owner."""
+        place = self.places[position.pk]
+        if place is None or position.account.kind == BrokerKind.PAPER:
+            return position.account_id, position.symbol
+        return "", place
 
 
 @dataclass
@@ -46,6 +71,8 @@ class Marker:
     sent: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
     _moved: dict[str, BrokerAccount] = field(default_factory=dict)
     """Accounts whose worth is to be told, the longest waiting first."""
+    _said: Seldom = field(default_factory=Seldom)
+    """Of accounts whose venue does not answer."""
 
     def publish(self) -> int:
         """One round over all open positions; how many moved."""
@@ -54,39 +81,33 @@ class Marker:
         )
         moved = 0
         seen: set[str] = set()
-        quotes = self._told(positions)
+        prices = self._prices(positions)
         for _, group in groupby(positions, key=lambda each: each.account_id):
             of_account = list(group)
             seen.update(each.pk for each in of_account)
-            moved += self._publish_account(of_account[0].account, of_account, quotes)
+            moved += self._publish_account(of_account[0].account, of_account, prices)
         self.sent = {key: value for key, value in self.sent.items() if key in seen}
         self._publish_equities()
         return moved
 
-    def _told(self, positions: Iterable[Position]) -> dict[Place, Quote | None]:
-        """What feeds tell: these prices nobody is asked for."""
-        told = {each: place_at(each.account, each.symbol) for each in positions}
-        known = known_prices({place for place in told.values() if place}, now=self.clock())
-        return {
-            _place(each): replace(known[place], symbol=each.symbol)
-            for each, place in told.items()
-            if place in known
-        }
+    def _prices(self, positions: Sequence[Position]) -> Prices:
+        found = places_at((each.account, each.symbol) for each in positions)
+        places = {each.pk: place for each, place in zip(positions, found, strict=True)}
+        known = known_prices({place for place in found if place is not None}, now=self.clock())
+        return Prices(places, known)
 
     def _publish_account(
-        self,
-        account: BrokerAccount,
-        positions: list[Position],
-        quotes: dict[Place, Quote | None],
+        self, account: BrokerAccount, positions: list[Position], prices: Prices
     ) -> int:
+        """What feeds tell comes first, so that a venue that does not answer keeps none of it."""
+        moved = 0
         try:
             with at(Priority.LAST):
-                moved = sum(
-                    self._publish_position(each, self._quote(each, quotes)) for each in positions
-                )
+                for each in sorted(positions, key=lambda one: prices.told_of(one) is None):
+                    moved += self._publish_position(each, self._quote(each, prices))
         except BrokerError as error:
-            log.warning("marks_failed", account=account.pk, code=error.code)
-            return 0
+            if self._said.due(f"marks {account.pk}"):
+                log.warning("marks_failed", account=account.pk, code=error.code)
         if moved:
             self._moved.setdefault(account.pk, account)
         return moved
@@ -108,11 +129,15 @@ class Marker:
         live.publisher.put(position.owner_id, frame)
         return True
 
-    def _quote(self, position: Position, quotes: dict[Place, Quote | None]) -> Quote | None:
-        place = _place(position)
-        if place not in quotes:
-            quotes[place] = connect(position.account, now=self.clock).quote(position.symbol)
-        return quotes[place]
+    def _quote(self, position: Position, prices: Prices) -> Quote | None:
+        """By whichever name its first asker has for it."""
+        told, key = prices.told_of(position), prices.key(position)
+        if told is not None:
+            return told
+        if key not in prices.asked:
+            broker = connect(position.account, now=self.clock)
+            prices.asked[key] = broker.quote(position.symbol)
+        return prices.asked[key]
 
     def _publish_equities(self) -> None:
         asked = 0
@@ -126,7 +151,8 @@ class Marker:
                 with at(Priority.LAST):
                     self._publish_equity(connect(account, now=self.clock), account)
             except BrokerError as error:
-                log.warning("equity_failed", account=account.pk, code=error.code)
+                if self._said.due(f"equity {account.pk}"):
+                    log.warning("equity_failed", account=account.pk, code=error.code)
 
     def _publish_equity(self, broker: Broker, account: BrokerAccount) -> None:
         state = broker.account()
@@ -141,10 +167,3 @@ class Marker:
             "at": state.at.isoformat(),
         }
         live.publisher.put(account.owner_id, frame)
-
-
-def _place(position: Position) -> Place:
-    """A venue has one price for all; what a paper account goes by is its own."""
-    account = position.account
-    own = account.pk if account.kind == BrokerKind.PAPER else account.environment
-    return account.kind, own, position.symbol

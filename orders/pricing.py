@@ -20,9 +20,9 @@ from django.db.models import QuerySet
 from redis import Redis, RedisError
 
 from brokers.models import BrokerAccount
-from brokers.prices.board import Board
+from brokers.prices.board import FRESH, Board, Heard
 from brokers.prices.places import VENUE_SOURCES, Place
-from brokers.prices.shared import place_at, tell
+from brokers.prices.shared import places_at, tell
 from brokers.types import Quote
 from orders.lifecycle import AT_VENUE
 from orders.models import Order, Position
@@ -48,11 +48,15 @@ class Put(Protocol):
 class Waiting:
     """Something that a price may mean work for."""
 
-    key: str
     account: BrokerAccount
     symbol: str
     """As the account names it."""
     subject: Position | Order
+
+    @property
+    def key(self) -> str:
+        """Of the work: for an order that is a look at all of its account."""
+        return self.account.pk if isinstance(self.subject, Order) else self.subject.pk
 
     def means_work(self, quote: Quote) -> bool:
         if isinstance(self.subject, Position):
@@ -74,18 +78,16 @@ class Pricer:
         """Those that something waits for first. Reads the database."""
         waiting: dict[Place, list[Waiting]] = defaultdict(list)
         held: list[Place] = []
-        for position in _positions():
-            place = place_at(position.account, position.symbol)
+        subjects: list[Position | Order] = [*_positions(), *_resting()]
+        places = places_at((each.account, each.symbol) for each in subjects)
+        for subject, place in zip(subjects, places, strict=True):
             if place is None:
                 continue
-            held.append(place)
-            if waits(position):
-                one = Waiting(position.pk, position.account, position.symbol, position)
-                waiting[place].append(one)
-        for order in _resting():
-            place = place_at(order.account, order.symbol)
-            if place is not None:
-                waiting[place].append(Waiting(order.pk, order.account, order.symbol, order))
+            if isinstance(subject, Position):
+                held.append(place)
+                if not waits(subject):
+                    continue
+            waiting[place].append(Waiting(subject.account, subject.symbol, subject))
         self._waiting = waiting
         self.board.again(waiting)
         return list(dict.fromkeys([*waiting, *held]))
@@ -109,34 +111,37 @@ class Pricer:
         """One look at what was told since the last; for how many it meant work. Told to others
         first, since paper accounts take their prices there."""
         now = self.clock()
-        found = ((place, self.board.quote(place, now)) for place in self.board.take())
-        quotes = {place: quote for place, quote in found if quote is not None}
+        found = ((place, self.board.heard(place, now)) for place in self.board.take())
+        news = {place: heard for place, heard in found if heard is not None}
         try:
-            tell(self.redis, quotes, now=now)
+            tell(self.redis, news, now=now)
         except RedisError as error:
             log.warning("prices_not_told", error=type(error).__name__)
         return sum(
-            self._hand(each, quote)
-            for place, quote in quotes.items()
+            self._hand(each, heard)
+            for place, heard in news.items()
             for each in self._waiting.get(place, ())
-            if each.means_work(quote)
+            if each.means_work(heard.quote)
         )
 
-    def _hand(self, waiting: Waiting, quote: Quote) -> bool:
+    def _hand(self, waiting: Waiting, heard: Heard) -> bool:
         now = monotonic()
         self._handed = {key: at for key, at in self._handed.items() if now - at < AGAIN_SECONDS}
         if waiting.key in self._handed:
             return False  # the next look at the database brings it again
         self._handed[waiting.key] = now
         account = waiting.account
-        return self.put(account.pk, account.kind, partial(self._work, waiting, quote))
+        return self.put(account.pk, account.kind, partial(self._work, waiting, heard))
 
-    def _work(self, waiting: Waiting, quote: Quote) -> None:
+    def _work(self, waiting: Waiting, heard: Heard) -> None:
+        now = self.clock()
+        if now - heard.at >= FRESH:
+            return  # it waited for its turn too long
         if isinstance(waiting.subject, Order):
             sync_account(waiting.account, clock=self.clock)
         else:
-            named = replace(quote, symbol=waiting.symbol)
-            watch_prices(waiting.account.pk, {waiting.symbol: named}, self.clock())
+            named = replace(heard.quote, symbol=waiting.symbol)
+            watch_prices(waiting.account.pk, {waiting.symbol: named}, now)
 
 
 def may_fill(order: Order, quote: Quote) -> bool:

@@ -44,6 +44,7 @@ from orders.syncing import accounts_at_work, sync_account
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 from tradehub.lib.heartbeat import redis_client, stream_pulse
+from tradehub.lib.logs import Seldom
 
 POLL_SECONDS = 1.0
 POLL_STREAMED_SECONDS = 15.0
@@ -145,6 +146,8 @@ class Poller:
     _doubted_at: float = 0.0
     _distrusted: dict[str, float] = field(default_factory=dict)
     """Account -> until when."""
+    _said: Seldom = field(default_factory=Seldom)
+    """Of accounts whose venue does not answer."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -193,7 +196,8 @@ class Poller:
             else:
                 watch_account(account, connect(account, now=self.clock), clock=self.clock)
         except BrokerError as error:
-            log.warning("watch_failed", account=account.pk, error=error.code)
+            if self._said.due(account.pk):
+                log.warning("watch_failed", account=account.pk, error=error.code)
 
     def _told(self, account: BrokerAccount) -> dict[str, Quote]:
         """What feeds tell, where they tell all of it; empty when the venue is to be asked."""

@@ -23,8 +23,11 @@ from orders.recording import lock_account, record_report
 from tradehub.core.words import OrderStatus
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.logs import Seldom
 
 log = structlog.get_logger(__name__)
+_said = Seldom()
+"""Of accounts whose venue does not answer."""
 _ASKED = [each.value for each in (*AT_VENUE, OrderStatus.UNCONFIRMED)]
 
 
@@ -63,7 +66,8 @@ def sync_account(account: BrokerAccount, *, clock: Callable[[], datetime] = utc_
         moved = sync_orders(account, broker, clock=clock)
         watch_account(account, broker, clock=clock)
     except Exception as error:  # the poll goes on: for this account's alarms, for other accounts
-        log.warning("sync_failed", account=account.pk, error=name_of(error))
+        if _said.due(account.pk):
+            log.warning("sync_failed", account=account.pk, error=name_of(error))
     _retry_protection(account, clock())
     if LaneItem.objects.filter(account=account, status=LaneItem.Status.QUEUED.value).exists():
         ring_on_commit([account.pk])

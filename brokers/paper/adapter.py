@@ -4,10 +4,12 @@ It is the venue, so it opens short transactions of its own and may be asked by s
 at once. A client order id is taken for ever: asked again, it answers for the first order. Every
 question first lets the working orders meet the present price; with prices from alerts, each
 price that is named meets them too. Where the prices are a venue's, they are asked for before a
-transaction begins.
+transaction begins: an order that came meanwhile does not meet them. A price of the night before
+tells what is held is worth, and fills nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -19,7 +21,7 @@ from brokers.options import read_paper_options
 from brokers.paper import storage, venue
 from brokers.paper.ledger import NoPrice, buying_power, equity
 from brokers.paper.matching import Rules
-from brokers.paper.prices import known_symbol, quotes_of, record_price
+from brokers.paper.prices import can_trade, known_symbol, quotes_of, record_price
 from brokers.paper.venue import Market, State
 from brokers.prices.asking import source_quotes
 from brokers.prices.places import VENUE_SOURCES
@@ -62,6 +64,8 @@ class PaperBroker:
         self._sourced = self.options.price_source in VENUE_SOURCES
         self._seen: dict[str, Quote] = {}
         """Of a venue's prices: what the last look found."""
+        self._there: frozenset[str] = frozenset()
+        """Orders that had come before that look."""
         self._rules = Rules(
             fee_percent=self.options.fee_percent,
             slippage_percent=self.options.slippage_percent,
@@ -240,12 +244,8 @@ class PaperBroker:
         instrument = self.instrument(request.symbol)
         assert instrument is not None
         before = storage.read_state(self._account_id, self.options)
-        after = venue.submit(
-            before,
-            request,
-            self._market(before, request.symbol),
-            step=instrument.quantity_step,
-        )
+        market = self._market_for(request, before)
+        after = venue.submit(before, request, market, step=instrument.quantity_step)
         currency = self.options.currency
         written = storage.write_state(self._account_id, before, after, currency)
         return written[request.client_order_id]
@@ -273,14 +273,31 @@ class PaperBroker:
         wanted, now = _symbols_of(state, symbols), self._now()
         if self._sourced:
             quotes = {each: self._seen[each] for each in wanted & self._seen.keys()}
-        else:
-            quotes = quotes_of(self._account_id, wanted, self.options, now)
+            tradable = {symbol for symbol, each in quotes.items() if can_trade(each, now)}
+            orders = (each for each in state.orders if each.request.symbol in tradable)
+            meeting = self._there & {each.id for each in orders}
+            return Market(quotes, self._rules, now, meeting)
+        quotes = quotes_of(self._account_id, wanted, self.options, now)
         return Market(quotes, self._rules, now)
+
+    def _market_for(self, request: OrderRequest, state: State) -> Market:
+        """As a new order finds it: no price that nobody can have any more."""
+        market, symbol = self._market(state, request.symbol), request.symbol
+        if market.meeting is None:
+            return market
+        quotes = {
+            name: quote
+            for name, quote in market.quotes.items()
+            if name != symbol or can_trade(quote, market.now)
+        }
+        meeting = {*market.meeting, request.client_order_id}
+        return replace(market, quotes=quotes, meeting=meeting)
 
     def _look(self, state: State | None, *symbols: str) -> None:
         """Outside of any transaction, since a venue may be asked. None: as it is stored now."""
         if self._sourced:
             state = state or storage.read_state(self._account_id, self.options)
+            self._there = frozenset(each.id for each in state.orders)
             self._seen = self._asked(_symbols_of(state, symbols))
 
     def _asked(self, symbols: Collection[str]) -> dict[str, Quote]:

@@ -6,7 +6,7 @@ spread.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import zip_longest
 
@@ -18,6 +18,9 @@ from tradehub.core.symbols import BadSymbol, parse_symbol
 from tradehub.lib.prepared import Prepared
 
 SYNTHETIC = "synthetic"
+TRADED_FOR = timedelta(minutes=5)
+"""For so long after its venue told it a price can be had, as in `orders.triggers`: the night's last
+quote is older."""
 FIRST_SYNTHETIC_PRICE = Decimal(100)
 SHOWN_DIGITS = 8
 """Of a synthetic price: readable, and within its speed limit for looks 10 ms apart or more."""
@@ -29,6 +32,10 @@ def known_symbol(symbol: str) -> bool:
         return parse_symbol(symbol).name == symbol
     except BadSymbol:
         return False
+
+
+def can_trade(quote: Quote, now: datetime) -> bool:
+    return now - quote.at < TRADED_FOR
 
 
 def quotes_of(

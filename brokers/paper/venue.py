@@ -6,7 +6,7 @@ ladder and add up; the ladders are alternatives: what one fills is taken from th
 the same step, so a link never fills more than its largest ladder and one cancels the other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -46,6 +46,9 @@ class Market:
     quotes: Mapping[str, Quote]
     rules: Rules
     now: datetime
+    meeting: Collection[str] | None = None
+    """Ids of the orders that may meet these quotes; None for all. A quote that was asked for
+    before an order came is none for it."""
 
 
 def advance(state: State, market: Market) -> State:
@@ -103,7 +106,7 @@ def _meet(order: VenueOrder, book: Book, market: Market) -> tuple[VenueOrder, Ex
         text = "The day (UTC) of this day order has ended."
         return order.ended(ReportStatus.EXPIRED, "DAY_ENDED", text, market.now), None
     quote = market.quotes.get(order.request.symbol)
-    if quote is None:
+    if quote is None or (market.meeting is not None and order.id not in market.meeting):
         return order, None
     most = None
     if only_reduces(order, market.rules):

@@ -1,8 +1,9 @@
 """Prices of a venue for a paper account: from its feed, else asked for as everybody may.
 
 Binance's prices are public. Alpaca's are asked with a key of the account's own owner, and are given
-to nobody who has none. What was asked is kept for a second, so that many accounts are one question.
-No venue's answer, no price: nothing is made up. Never in a process that serves pages.
+to nobody who has none; what feeds tell, to nobody whose key was not seen to be good. What was asked
+is kept for a second, so that many accounts are one question. No venue's answer, no price: nothing
+is made up. Never in a process that serves pages.
 """
 
 import time
@@ -37,12 +38,13 @@ def source_quotes(
     """By the paper account's names, of those that have a price. Never raises BrokerError."""
     found = ((symbol, source_place(source, symbol)) for symbol in symbols)
     places = {symbol: place for symbol, place in found if place is not None}
-    lender = None
+    lender, is_fed = None, True
     if source == ALPACA and places:
         lender = own_alpaca(BrokerAccount.objects.only("owner_id").get(pk=account_id).owner_id)
         if lender is None:
             return {}
-    known = known_prices(set(places.values()), now=now())
+        is_fed = _has_passed(lender)
+    known = known_prices(set(places.values()), now=now()) if is_fed else {}
     missing = set(places.values()) - known.keys()
     known |= _asked(missing, lender, now)
     return {
@@ -53,11 +55,17 @@ def source_quotes(
 
 
 def own_alpaca(owner_id: int) -> BrokerAccount | None:
-    """The owner's account there whose key asks for prices."""
+    """The owner's account there whose key asks for prices: one that was seen to be good first."""
     accounts = BrokerAccount.objects.filter(
         owner_id=owner_id, kind=BrokerKind.ALPACA.value, enabled=True
-    )
-    return accounts.order_by("created_at", "pk").first()
+    ).select_related("examination")
+    listed = list(accounts.order_by("created_at", "pk"))
+    return next((each for each in listed if _has_passed(each)), listed[0] if listed else None)
+
+
+def _has_passed(account: BrokerAccount) -> bool:
+    examination = getattr(account, "examination", None)  # a new account has none
+    return examination is not None and bool(examination.passed)
 
 
 def check_source(owner_id: int, options: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from brokers.prices.places import Place
 from brokers.types import Quote
@@ -17,6 +17,12 @@ from tradehub.core.money import NotANumber, to_decimal
 
 FRESH = timedelta(seconds=5)
 """A price says nothing when it was told longer ago: it is asked for."""
+
+
+class Heard(NamedTuple):
+    quote: Quote
+    at: datetime
+    """When its book was told, by our clock."""
 
 
 @dataclass(slots=True)
@@ -77,6 +83,10 @@ class Board:
                 self._news.discard(place)
 
     def quote(self, place: Place, now: datetime) -> Quote | None:
+        found = self.heard(place, now)
+        return None if found is None else found.quote
+
+    def heard(self, place: Place, now: datetime) -> Heard | None:
         with self._lock:
             told = self._told.get(place)
             if told is None or told.heard is None or told.last is None:
@@ -90,9 +100,9 @@ class Board:
             when = heard if at is None else _time(at)
         except (NotANumber, ValueError, TypeError):
             return None
-        if min(bid, ask, last) <= 0:
-            return None  # a side of the book is empty
-        return Quote(place.name, bid, ask, last, min(when, now), place.source)
+        if min(bid, ask, last) <= 0 or bid > ask:
+            return None  # a side of the book is empty, or the two are of different times
+        return Heard(Quote(place.name, bid, ask, last, min(when, now), place.source), heard)
 
 
 def _time(text: Any) -> datetime:

@@ -19,7 +19,7 @@ from django.db import Error, close_old_connections
 from redis import Redis, RedisError
 
 from brokers.prices.board import Board
-from brokers.prices.places import FEEDS, Place
+from brokers.prices.places import Place, parts_of
 from brokers.prices.shared import STATES
 from brokers.prices.wires import Keys, Wire, open_wire, seal_of, wires_of
 from brokers.streams import states
@@ -141,7 +141,7 @@ class PriceStation:
         return [subjects[each] for each in mine]
 
     def _has_key(self, feed: str) -> bool:
-        return not Wire(feed, FEEDS[feed][0], self.keys).needs_key or bool(self._seal(feed))
+        return not Wire(feed, parts_of(feed)[0], self.keys).needs_key or bool(self._seal(feed))
 
     def _seal(self, feed: str) -> str:
         return seal_of(self.keys.lender(feed))
@@ -186,7 +186,8 @@ class PriceStation:
             await line.say(wire.stream.turn_to(wire.names))
         since = max(line.state.connected_since or 0.0, line.state.last_event_at or 0.0)
         silent = self.clock().timestamp() - since
-        if line.is_up and silent > wire.part.mute_seconds:
+        if line.is_up and silent > wire.patience:
+            wire.doubts += 1
             line.doubt("tells nothing")
 
     async def _end(self, feeds: Collection[str]) -> None:
@@ -224,4 +225,4 @@ def _open(wire: Wire) -> Stream:
 
 
 def _wires_named(feeds: Collection[str]) -> list[str]:
-    return [f"{feed}/{part.name}" for feed in feeds for part in FEEDS[feed]]
+    return [f"{feed}/{part.name}" for feed in feeds for part in parts_of(feed)]

@@ -1,8 +1,8 @@
 """The sockets of a feed: where each connects to, and with whose key.
 
 Binance's prices are for everybody. Alpaca's want a key: that of the hub's oldest account there
-which may be traded, until it is refused; it is used for the connection and for nothing else, and
-whose it is matters to nobody. Nothing here loads a vendor's SDK.
+which may be traded, until it is refused; it is used for the connection and for nothing else. `sip`
+takes only a key of the owner for whom it is. Nothing here loads a vendor's SDK.
 """
 
 import time
@@ -20,7 +20,6 @@ from brokers.prices.binance_frames import BOOK, LAST, MarketDialect
 from brokers.prices.places import (
     ALPACA,
     COINS,
-    FEEDS,
     FUTURES_LIVE,
     FUTURES_TEST,
     SPOT_LIVE,
@@ -28,6 +27,9 @@ from brokers.prices.places import (
     STOCKS_IEX,
     STOCKS_SIP,
     Part,
+    kind_of,
+    owner_of,
+    parts_of,
 )
 from brokers.streams.protocol import News, Raw, Refused
 from brokers.types import OrderReport
@@ -35,6 +37,7 @@ from tradehub.core.words import BrokerKind
 
 REFUSED_SECONDS = 3600.0
 """For so long after its key was refused another account's is used, where there is one."""
+LONGEST_MUTE_SECONDS = 900.0
 ALPACA_URL = "wss://stream.data.alpaca.markets"
 _ADDRESSES = {
     SPOT_LIVE: ("BINANCE_SPOT_STREAM_URL", "wss://stream.binance.com:9443"),
@@ -68,21 +71,29 @@ class Dialect(Protocol):
 class Keys:
     """Which of the hub's accounts lends its key to a feed."""
 
-    refused: dict[str, float] = field(default_factory=dict)
-    """Account -> when, by the monotonic clock."""
+    refused: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Feed and account -> when, by the monotonic clock. Without a feed: at all of them."""
 
     def lender(self, feed: str) -> BrokerAccount | None:
         """In a thread: the database is asked."""
         passed = BrokerAccount.objects.filter(
             kind=BrokerKind.ALPACA.value, enabled=True, examination__passed=True
         ).order_by("created_at", "pk")
-        fit = [each for each in passed if feed != STOCKS_SIP or each.options.get("feed") == "sip"]
-        now = time.monotonic()
-        good = (x for x in fit if now - self.refused.get(x.pk, -REFUSED_SECONDS) >= REFUSED_SECONDS)
+        fit, owner = list(passed), owner_of(feed)
+        if owner is not None:
+            fit = [x for x in fit if x.owner_id == owner and x.options.get("feed") == "sip"]
+        good = (each for each in fit if not self._is_refused(feed, each.pk))
         return next(good, fit[0] if fit else None)
 
-    def refuse(self, account_id: str) -> None:
-        self.refused[account_id] = time.monotonic()
+    def refuse(self, feed: str, account_id: str, code: str) -> None:
+        """A wrong key is wrong everywhere; what is taken or not allowed is so at one feed."""
+        where = "" if code == BadCredentials.code else feed
+        self.refused[where, account_id] = time.monotonic()
+
+    def _is_refused(self, feed: str, account_id: str) -> bool:
+        times = [self.refused.get((each, account_id)) for each in ("", feed)]
+        now = time.monotonic()
+        return any(at is not None and now - at < REFUSED_SECONDS for at in times)
 
 
 @dataclass(eq=False)
@@ -97,6 +108,8 @@ class Wire:
     seal: str = field(default="", repr=False)
     """Of whose key it was opened with, and which."""
     stream: "PriceStream | None" = None
+    doubts: int = 0
+    """How often it was made anew because it told nothing."""
 
     @property
     def pk(self) -> str:
@@ -105,6 +118,13 @@ class Wire:
     @property
     def kind(self) -> str:
         return self.feed
+
+    @property
+    def patience(self) -> float:
+        """For so many seconds it may tell nothing: longer each time, for a quiet market is mute
+        too, and a connection that is dead is found out by its pings."""
+        most = max(self.part.mute_seconds, LONGEST_MUTE_SECONDS)
+        return min(self.part.mute_seconds * 2.0 ** min(self.doubts, 10), most)
 
     @property
     def needs_key(self) -> bool:
@@ -122,8 +142,9 @@ class PriceStream:
         self._lender = lender
 
     def where(self) -> str:
-        name, own = _ADDRESSES[self._wire.feed]
-        path = _PATHS.get((self._wire.feed, self._wire.part.name), "/stream")
+        kind = kind_of(self._wire.feed)
+        name, own = _ADDRESSES[kind]
+        path = _PATHS.get((kind, self._wire.part.name), "/stream")
         return (settings.VENUE_URLS[name] or own) + path
 
     def greeting(self) -> list[str]:
@@ -131,8 +152,9 @@ class PriceStream:
 
     def hear(self, frame: str | bytes) -> list[News]:
         news = self._dialect.hear(frame)
-        if self._lender and any(isinstance(each, Refused) for each in news):
-            self._wire.keys.refuse(self._lender)
+        for each in news:
+            if self._lender and isinstance(each, Refused):
+                self._wire.keys.refuse(self._wire.feed, self._lender, each.code)
         return news
 
     def turn_to(self, names: Collection[str]) -> list[str]:
@@ -146,7 +168,7 @@ class PriceStream:
 
 
 def wires_of(feed: str, keys: Keys) -> Iterable[Wire]:
-    return [Wire(feed, part, keys) for part in FEEDS[feed]]
+    return [Wire(feed, part, keys) for part in parts_of(feed)]
 
 
 def open_wire(wire: Wire) -> PriceStream:

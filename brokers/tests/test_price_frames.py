@@ -12,6 +12,7 @@ from brokers.prices.binance_frames import BOOK, LAST, MarketDialect
 from brokers.prices.board import FRESH, Board
 from brokers.prices.places import (
     COINS,
+    FEEDS,
     FUTURES_LIVE,
     FUTURES_TEST,
     SPOT_LIVE,
@@ -19,7 +20,10 @@ from brokers.prices.places import (
     STOCKS_IEX,
     STOCKS_SIP,
     Place,
+    owner_of,
+    parts_of,
     place_of,
+    sip_of,
 )
 from brokers.streams.protocol import Look, News, Over, Ready, Refused, Say, Told
 
@@ -210,6 +214,15 @@ def test_what_a_lost_connection_told_is_forgotten(part: str) -> None:
     assert board.quote(BTC, NOW) is None
 
 
+def test_a_bid_above_the_ask_is_no_price() -> None:
+    board = Board()
+    last(board, NOW)
+    book(board, NOW, bid="101", ask="101")
+    assert board.quote(BTC, NOW) is not None
+    book(board, NOW, bid="101.1", ask="101")
+    assert board.quote(BTC, NOW) is None
+
+
 @pytest.mark.parametrize("bad", ["0", "-1", "x", "NaN", "1e999", None])
 def test_an_empty_side_of_the_book_or_no_number_is_no_price(bad: Any) -> None:
     board = Board()
@@ -259,7 +272,7 @@ def test_news_are_taken_once_and_only_of_what_is_kept() -> None:
         ("binance_spot", "live", {}, "BTC/USDT@x", None),
         ("alpaca", "live", {}, "AAPL", Place(STOCKS_IEX, "AAPL")),
         ("alpaca", "test", {"feed": "iex"}, "BRK.B", Place(STOCKS_IEX, "BRK.B")),
-        ("alpaca", "test", {"feed": "sip"}, "AAPL", Place(STOCKS_SIP, "AAPL")),
+        ("alpaca", "test", {"feed": "sip"}, "AAPL", Place(sip_of(7), "AAPL")),
         ("alpaca", "test", {"feed": "sip"}, "BTCUSD", Place(COINS, "BTC/USD")),
         ("alpaca", "test", {}, "SOLUSDT", Place(COINS, "SOL/USDT")),
         ("alpaca", "test", {}, "ETHBTC", Place(COINS, "ETH/BTC")),
@@ -277,4 +290,11 @@ def test_news_are_taken_once_and_only_of_what_is_kept() -> None:
 def test_where_the_price_of_a_symbol_is_told(
     kind: str, environment: str, options: dict[str, Any], symbol: str, place: Place | None
 ) -> None:
-    assert place_of(kind, environment, options, symbol) == place
+    assert place_of(kind, environment, options, symbol, owner_id=7) == place
+
+
+def test_what_an_owner_pays_for_is_a_feed_of_his_own() -> None:
+    assert sip_of(7) != sip_of(8)
+    assert (owner_of(sip_of(7)), owner_of(STOCKS_IEX)) == (7, None)
+    assert parts_of(sip_of(7)) == FEEDS[STOCKS_SIP]
+    assert Place(sip_of(7), "AAPL").source == "alpaca"

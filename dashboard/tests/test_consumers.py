@@ -17,8 +17,8 @@ from django.db import DatabaseError
 from django.test import Client
 
 from accounts.models import User
-from dashboard import session_watch
-from dashboard.consumers import MAX_MESSAGE, NOT_SIGNED_IN
+from dashboard import consumers, session_watch
+from dashboard.consumers import MAX_MESSAGE, MOST_SAID, NOT_SIGNED_IN
 from dashboard.routing import websocket_urlpatterns
 from dashboard.session_watch import living_sessions, watch
 from tradehub.lib.clock import utc_now
@@ -285,6 +285,63 @@ class Napping(InMemoryChannelLayer):
 
     async def send(self, channel: str, message: Any) -> None:
         self.held.append((channel, message))
+
+
+class Losing(InMemoryChannelLayer):
+    """Loses what one sends to oneself, the first `most` times."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.sent = 0
+
+    async def send(self, channel: str, message: Any) -> None:
+        is_own = message["type"] == "live.heard"
+        self.sent += is_own
+        if not is_own or self.sent > self.most:
+            await super().send(channel, message)
+
+
+@pytest.mark.parametrize(("lost", "said"), [(1, 2), (99, MOST_SAID)])
+def test_a_page_opens_though_its_word_was_lost(
+    alice: User, monkeypatch: pytest.MonkeyPatch, lost: int, said: int
+) -> None:
+    monkeypatch.setattr(consumers, "SAY_AGAIN_SECONDS", 0.05)
+    client, layer = signed_in(alice), Losing(lost)
+
+    async def scene() -> None:
+        channel_layers.set("default", layer)
+        socket = await opened(client)
+        await asyncio.sleep(0.1)
+        assert layer.sent == said
+        assert await socket.receive_nothing(timeout=0.1), "one hello"
+        await push(alice, {"type": "mark"})
+        assert (await socket.receive_json_from(timeout=5))["type"] == "mark"
+        await socket.disconnect()
+
+    play(scene)
+
+
+def test_who_goes_before_it_opened_is_called_no_more(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "SAY_AGAIN_SECONDS", 0.05)
+    client, layer = signed_in(alice), Losing(99)
+
+    async def scene() -> None:
+        channel_layers.set("default", layer)
+        socket = socket_of(client)
+        await socket.send_input({"type": "websocket.connect"})
+        async with asyncio.timeout(5):
+            while not layer.sent:
+                await asyncio.sleep(0.01)
+        await socket.disconnect()
+        before = layer.sent
+        await asyncio.sleep(0.3)
+        assert layer.sent == before
+        assert not layer.groups
+
+    play(scene)
 
 
 def test_a_page_is_open_when_it_hears(alice: User) -> None:

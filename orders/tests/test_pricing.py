@@ -4,19 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from brokers.models import BrokerAccount
-from brokers.prices.board import Board
+from brokers.paper.prices import TRADED_FOR
+from brokers.prices.board import FRESH, Board, Heard
 from brokers.prices.places import SPOT_LIVE, Place
-from brokers.prices.shared import tell
+from brokers.prices.shared import known_prices, tell
 from brokers.types import Quote
 from orders import pricing
 from orders.marking import Marker
 from orders.models import Order, Position
 from orders.pricing import Pricer, Waiting, may_fill
+from orders.triggers import TELLS_FOR
 from tradehub.lib import live
 from tradehub.lib.heartbeat import redis_client
 from tradehub.testing.hub import make_hub
@@ -76,7 +78,7 @@ def told(board: Board, price: str, at: datetime = NOW) -> None:
 @pytest.fixture
 def waiting() -> Waiting:
     order = Order(pk="ord_1", side="buy", order_type="limit", limit_price=Decimal(100))
-    return Waiting("ord_1", BrokerAccount(id="acc_1", kind="paper"), "BTCUSDT", order)
+    return Waiting(BrokerAccount(id="acc_1", kind="paper"), "BTCUSDT", order)
 
 
 def test_a_price_that_is_met_is_handed_on_and_not_ten_times_a_second(
@@ -154,7 +156,7 @@ def test_a_mark_comes_from_the_feed_and_its_venue_is_not_asked(
             raise NotSent("away")
 
     monkeypatch.setattr("orders.marking.connect", lambda account, **more: Venue())
-    tell(redis_client(), {BTC: quote(99, 101, 100)}, now=now)
+    tell(redis_client(), {BTC: Heard(quote(99, 101, 100), now)}, now=now)
     marker = Marker(clock=lambda: now)
     assert marker.publish() == 1
     assert [(each["type"], each["mark_price"], each["unrealized_pnl"]) for each in frames] == [
@@ -163,3 +165,61 @@ def test_a_mark_comes_from_the_feed_and_its_venue_is_not_asked(
     assert not asked
     assert Marker(clock=lambda: now + timedelta(seconds=6)).publish() == 0
     assert asked == ["BTCUSDT"]
+
+
+# ---- how long a price lives ----
+
+
+def test_a_price_that_is_told_again_lives_no_longer(waiting: Waiting, redis_server: str) -> None:
+    board, passed = Board(), [NOW]
+    pricer = Pricer(board, redis_client(), Turns().put, lambda: passed[0], {BTC: [waiting]})
+    told(board, "100")
+    pricer.press()
+    passed[0] = NOW + FRESH - timedelta(milliseconds=100)
+    board.again([BTC])
+    pricer.press()
+    assert known_prices([BTC], now=passed[0])
+    left = cast(int, redis_client().pttl("tradehub:price:binance_spot:live:BTCUSDT"))
+    assert 0 < left <= 100, "Redis lets it go then too"
+    tell(redis_client(), {BTC: Heard(quote(100, 100, 100), NOW)}, now=NOW)
+    assert known_prices([BTC], now=NOW + FRESH) == {}
+
+
+def test_many_orders_of_one_account_are_one_look_at_it(redis_server: str) -> None:
+    board, turns = Board(), Turns()
+    accounts = [BrokerAccount(id=each, kind="paper") for each in ("acc_1", "acc_2")]
+    resting = [
+        Waiting(account, "BTCUSDT", Order(side="sell", order_type="trailing_stop"))
+        for account in accounts
+        for _ in range(100)
+    ]
+    pricer = Pricer(board, redis_client(), turns.put, lambda: NOW, {BTC: resting})
+    told(board, "100")
+    assert pricer.press() == 2
+    assert turns.jobs == [("acc_1", "paper"), ("acc_2", "paper")]
+
+
+@pytest.mark.parametrize(("waited", "does"), [(4.9, True), (5.0, False)])
+def test_a_price_that_waited_for_its_turn_is_judged_again(
+    waited: float, does: bool, redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, jobs, passed = Board(), [], [NOW]
+    watched: list[Any] = []
+    monkeypatch.setattr(pricing, "watch_prices", lambda *given: watched.append(given))
+    monkeypatch.setattr(pricing, "asks", lambda position, quote: True)
+    one = Waiting(BrokerAccount(id="acc_1", kind="paper"), "BTCUSDT", Position(pk="pos_1"))
+
+    def put(account_id: str, kind: str, job: Callable[[], object], /) -> bool:
+        jobs.append(job)
+        return True
+
+    pricer = Pricer(board, redis_client(), put, lambda: passed[0], {BTC: [one]})
+    told(board, "100")
+    assert pricer.press() == 1
+    passed[0] += timedelta(seconds=waited)
+    jobs[0]()
+    assert bool(watched) is does
+
+
+def test_paper_fills_by_prices_as_old_as_those_that_positions_heed() -> None:
+    assert TRADED_FOR == TELLS_FOR

@@ -6,11 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from brokers.errors import RateLimited
 from brokers.streams.states import StreamState
-from orders import stream_process
+from orders import stream_process, syncing
 from orders.models import Fill, Position
 from orders.stream_process import Poller
 from orders.streaming import missed_fills
+from tradehub.lib import logs
 from tradehub.testing.hub import Hub, make_hub
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +66,29 @@ def hub(alice: Any, now: Any) -> Hub:
 
 def poller(station: Station, hub: Hub) -> Poller:
     return Poller(cast(Any, station), cast(Any, None), clock=hub.clock)
+
+
+def test_a_venue_that_does_not_answer_is_told_of_once_a_minute(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise RateLimited("Not now.")
+
+    passed = [100.0]
+    monkeypatch.setattr(logs, "monotonic", lambda: passed[0])
+    monkeypatch.setattr(syncing, "_said", logs.Seldom())
+    monkeypatch.setattr(syncing, "sync_orders", away)
+    monkeypatch.setattr(stream_process, "watch_account", away)
+    streamed = {hub.account.pk: Line(StreamState(connected_since=1.0))}
+    for station, word in ((Station(), "sync_failed"), (Station(up=streamed), "watch_failed")):
+        polls = poller(station, hub)
+        monkeypatch.setattr(polls, "_is_due", lambda _, due=word == "sync_failed": due)
+        for expected in (1, 0, 1):
+            caplog.clear()
+            for _ in range(5):
+                polls.round()
+            assert sum(word in each.getMessage() for each in caplog.records) == expected
+            passed[0] += logs.SELDOM_SECONDS / 2 + 1
 
 
 def test_an_account_without_a_stream_is_polled_each_time(hub: Hub, asked: Asked) -> None:

@@ -201,6 +201,22 @@ def test_a_feed_that_falls_silent_is_made_anew(world: World) -> None:
         until(lambda: world.door.accepted > before, "again")
 
 
+def test_a_quiet_market_is_not_doubted_each_minute(spot: World) -> None:
+    hold(spot)
+    with feeding(spot.hub.clock) as process:
+        process.connected(SPOT_TEST)
+        before = spot.door.accepted
+        spot.hub.clock.wait(61)
+        until(lambda: spot.door.accepted == before + 1, "again")
+        process.connected(SPOT_TEST)
+        spot.hub.clock.wait(61)
+        process.looks_again()
+        assert spot.door.accepted == before + 1
+        assert process.is_up(SPOT_TEST)
+        spot.hub.clock.wait(61)
+        until(lambda: spot.door.accepted == before + 2, "after two minutes")
+
+
 # ---- several symbols, processes, and Redis ----
 
 
@@ -305,7 +321,12 @@ def test_no_key_no_feed_and_a_replaced_one_is_used_at_once(stocks: World, bob: A
     stocks.hub.account.examination.save()
     with feeding(stocks.hub.clock) as process:
         stocks.door.venue.open_account("PKOTHER", "sesame")  # type: ignore[attr-defined]  # Alpaca's
-        other = another_account(stocks, bob, "PKOTHER")
+        process.looks_again()
+        assert not process.station.lines()
+        another_account(stocks, bob, "PKOTHER")
+        process.looks_again()
+        assert not process.station.lines(), "another user's key is lent to Alpaca's customers only"
+        other = another_account(stocks, stocks.hub.owner, "PKOTHER")
         process.connected(STOCKS_IEX)
         assert keys_used(stocks.door) == {"PKOTHER"}
         pass_examination(stocks.hub.account, stocks.hub.clock.now)

@@ -6,6 +6,8 @@ the redaction. What a request is about is bound with structlog's context variabl
 
 import logging
 from collections.abc import MutableMapping
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,6 +22,26 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+
+SELDOM_SECONDS = 60.0
+
+
+class Seldom:
+    """For what goes wrong each second alike: each key is due once a minute. For any threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._said: dict[str, float] = {}
+
+    def due(self, key: str) -> bool:
+        now = monotonic()
+        with self._lock:
+            self._said = {each: at for each, at in self._said.items() if now - at < SELDOM_SECONDS}
+            if key in self._said:
+                return False
+            self._said[key] = now
+            return True
 
 
 def without_secrets(

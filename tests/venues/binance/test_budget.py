@@ -10,10 +10,11 @@ from brokers.binance.client import VenueClient
 from brokers.binance.seats import close_seats
 from brokers.binance.spot import SpotBroker
 from brokers.binance.weights import ORDERS, TABLES, UNLISTED, WEIGHTS, Api, row_of, weight_of
-from brokers.budget import Budget
+from brokers.budget import Budget, at
 from brokers.budgeting import Priority
 from brokers.errors import OrderRejected, OutcomeUnknown, RateLimited
 from brokers.types import OrderRequest, ReportStatus
+from orders.venue_books import read_theirs
 from tests.venues.binance.api import ROUTES
 from tests.venues.binance.fixtures import KEY, Desk, SpotVenue, make_account, make_broker
 from tests.venues.contract.desk import order
@@ -129,6 +130,22 @@ def test_background_reads_stop_first(
         with pytest.raises(RateLimited):
             question()
     assert two[1].submit(ask("entry")).status is ReportStatus.FILLED
+
+
+@pytest.mark.parametrize(("missing", "begins"), [(1, False), (0, True)])
+def test_a_comparison_begins_only_where_all_of_it_has_room(
+    two: tuple[SpotBroker, SpotBroker], spot_venue: SpotVenue, missing: int, begins: bool
+) -> None:
+    """Its open orders weigh 80, and would be thrown away without what follows: 44."""
+    venue = spot_venue.venue
+    used = int(venue.weigh(0)["X-MBX-USED-WEIGHT-1M"])
+    venue.weigh(4200 - 124 - 20 + missing - used)
+    two[0].client.get_account()  # 20, and its answer tells it
+    asked = len(venue.notes)
+    with at(Priority.LAST):
+        theirs, error = read_theirs(two[1], "acc_1", since=AT + timedelta(minutes=1))
+    assert (theirs.positions is not None, not error) == (begins, begins)
+    assert (len(venue.notes) > asked) == begins
 
 
 def test_too_many_orders_are_of_the_account_only(
