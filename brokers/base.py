@@ -12,7 +12,7 @@ ours, never retries an order by itself and raises only `brokers.errors`. Require
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from brokers.types import (
     AccountState,
@@ -77,6 +77,14 @@ class ReplacingBroker(Broker, Protocol):
         """Cancel an order of which nothing has filled and place `request` in its place, in one
         attempt. Raises NotReplaced where a part had filled; any other certain error means that the
         new one was refused and the old one works on."""
+
+
+@runtime_checkable
+class SymbolBroker(Protocol):
+    """A venue that is asked about an order by symbol and id."""
+
+    def expect(self, client_order_id: str, symbol: str) -> None:
+        """Which symbol an order is of that another process may have sent."""
 
 
 class PairBroker(Broker, Protocol):

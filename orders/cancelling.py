@@ -19,7 +19,7 @@ from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import LaneItem, Order
 from orders.reconciling import reconcile_soon
 from orders.recording import record_event
-from orders.sending import CERTAIN_REFUSALS, Desk, NotYet, patience, record_answer
+from orders.sending import CERTAIN_REFUSALS, Desk, NotYet, patience, record_answer, say_symbol
 from tradehub.core.words import OrderStatus
 from tradehub.lib.db import in_write_transaction
 
@@ -92,6 +92,7 @@ def _ask(desk: Desk, order_id: str) -> tuple[Order, _Answer]:
     if order.status not in AT_VENUE:
         return order, _Answer.DONE
     name = desk.broker.capabilities().name_of(order.client_order_id, order.venue_order_id)
+    say_symbol(desk.broker, order)
     try:
         report = desk.broker.cancel(name)
     except CERTAIN_REFUSALS as error:

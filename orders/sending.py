@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from brokers.base import Broker
+from brokers.base import Broker, SymbolBroker
 from brokers.errors import (
     BadCredentials,
     BrokerError,
@@ -157,6 +157,12 @@ def fingerprint(order: Order) -> str:
     """SHA-256 of what is asked of the venue: a resend must ask the very same."""
     asked = json.dumps(asdict(request_of(order)), default=str, sort_keys=True)
     return sha256(asked.encode()).hexdigest()
+
+
+def say_symbol(broker: Broker, order: Order) -> None:
+    """Before the venue is asked about an order that another process may have sent."""
+    if isinstance(broker, SymbolBroker):
+        broker.expect(order.client_order_id, order.symbol)
 
 
 def request_of(order: Order) -> OrderRequest:

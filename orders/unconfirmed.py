@@ -31,6 +31,7 @@ from orders.sending import (
     fingerprint,
     record_answer,
     record_error,
+    say_symbol,
 )
 from tradehub.core.money import ZERO
 from tradehub.core.words import OrderSide, OrderStatus
@@ -43,6 +44,9 @@ E = OrderEventName
 LOOKS_FOR_PROOF = 3
 DOUBT_FOR = timedelta(seconds=5)
 REVIEW_AFTER = timedelta(seconds=60)
+"""So long the venue may say nothing at all of it."""
+PROOF_WITHIN = timedelta(minutes=5)
+"""So long it may answer, and prove nothing: its lists can't be read."""
 LISTED_SINCE = timedelta(minutes=5)
 """Lists are read from so long before the order left: the venue's clock may be behind ours."""
 LONGEST_PAUSE = 10.0
@@ -61,11 +65,10 @@ def settle_unconfirmed(desk: Desk) -> None:
         try:
             _look_up(desk, order)
         except NotYet as wait:
-            since = order.silent_since
-            if since is None or desk.clock() - since < REVIEW_AFTER:
-                waits.append(wait)
+            if _is_hopeless(order, desk.clock()):
+                hand_over(desk, order, "The venue proved nothing about it for too long.")
             else:
-                hand_over(desk, order, "The venue told nothing about it for a minute.")
+                waits.append(wait)
     if waits:
         raise min(waits, key=lambda each: each.seconds)
 
@@ -116,6 +119,12 @@ def _given_up_by_its_sender(desk: Desk, order: Order) -> Order:
     return record_error(desk, order, E.LOSE, key, lost, reason="OUTCOME_UNKNOWN")
 
 
+def _is_hopeless(order: Order, now: datetime) -> bool:
+    silent = order.silent_since is not None and now - order.silent_since >= REVIEW_AFTER
+    lists_fail = order.looks >= LOOKS_FOR_PROOF - 1
+    return silent or (lists_fail and now - order.updated_at >= PROOF_WITHIN)
+
+
 def _look_up(desk: Desk, order: Order) -> None:
     now = desk.clock()
     if order.look_at is not None and now < order.look_at:
@@ -125,13 +134,22 @@ def _look_up(desk: Desk, order: Order) -> None:
         if not able.name_of(order.client_order_id, order.venue_order_id):
             hand_over(desk, order, _OWN_IDS)
             return
-        report = find_at_venue(desk.broker, order, thorough=order.looks + 1 >= LOOKS_FOR_PROOF)
+        report = find_at_venue(desk.broker, order, thorough=False)
     except Exception as error:  # whatever broke, nothing is proven
         raise NotYet("OUTCOME_UNKNOWN", _note_look(desk, order, heard=False)) from error
+    counts = True
+    if report is None and order.looks + 1 >= LOOKS_FOR_PROOF:
+        try:
+            report = find_in_lists(desk.broker, order)
+        except Exception as error:  # it has denied the id, which alone proves nothing
+            log.warning("lists_not_read", order=order.pk, error=type(error).__name__)
+            counts = False
     if report is not None:
         record_answer(desk, order, report)
         return
-    pause = _note_look(desk, order, heard=True)
+    pause = _note_look(desk, order, heard=True, counts=counts)
+    if not counts:
+        raise NotYet("OUTCOME_UNKNOWN", pause)
     doubt = max(DOUBT_FOR, timedelta(seconds=able.settle_seconds))
     if order.looks < LOOKS_FOR_PROOF or desk.clock() - order.updated_at < doubt:
         raise NotYet("OUTCOME_UNKNOWN", pause)
@@ -141,9 +159,9 @@ def _look_up(desk: Desk, order: Order) -> None:
         _resend(desk, order)
 
 
-def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
+def _note_look(desk: Desk, order: Order, *, heard: bool, counts: bool = True) -> float:
     """Count a look that the venue answered, or note since when it tells nothing; the next one
-    comes later each time. In seconds."""
+    comes later each time. In seconds. `counts`: it was as thorough as it had to be."""
 
     def note() -> float:
         now = desk.clock()
@@ -151,7 +169,7 @@ def _note_look(desk: Desk, order: Order, *, heard: bool) -> float:
         doubted = (now - order.updated_at).total_seconds()
         pause = min(LONGEST_PAUSE, max(1.0, doubted / 2))
         order.look_at = now + timedelta(seconds=pause)
-        order.looks += heard
+        order.looks += heard and counts
         order.silent_since = None if heard else order.silent_since or now
         Order.objects.filter(pk=order.pk, status=OrderStatus.UNCONFIRMED.value).update(
             looks=order.looks, look_at=order.look_at, silent_since=order.silent_since
@@ -165,15 +183,22 @@ def find_at_venue(broker: Broker, order: Order, *, thorough: bool) -> OrderRepor
     """What the venue says of the order, which it must have a name for. `thorough`: not only by its
     id, for an id may be free again once its order has ended, and look-ups may lag behind lists."""
     name = broker.capabilities().name_of(order.client_order_id, order.venue_order_id)
+    say_symbol(broker, order)
     report = broker.order(name)
     if report is not None or not thorough:
         return report
+    return find_in_lists(broker, order)
+
+
+def find_in_lists(broker: Broker, order: Order) -> OrderReport | None:
+    """As `find_at_venue`, without the question about its id."""
     with at(Priority.FIRST):  # the lane waits for it, exits too
-        return _find_in_lists(broker, order, name)
+        return _listed(broker, order)
 
 
-def _find_in_lists(broker: Broker, order: Order, name: str) -> OrderReport | None:
+def _listed(broker: Broker, order: Order) -> OrderReport | None:
     name_of = broker.capabilities().name_of
+    name = name_of(order.client_order_id, order.venue_order_id)
     since = (order.submitted_at or order.created_at) - LISTED_SINCE
     for each in (*broker.open_orders(), *broker.closed_orders(since)):
         if name_of(each.client_order_id, each.venue_order_id) == name:

@@ -190,6 +190,9 @@ class FuturesBroker:
             return self._history.report(found)
         return self._history.report_of_answer(_object(raw))
 
+    def expect(self, client_order_id: str, symbol: str) -> None:
+        self._history.name_symbol(client_order_id, symbol)
+
     def order(self, client_order_id: str) -> OrderReport | None:
         return self._look_up(client_order_id)
 

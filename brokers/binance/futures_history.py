@@ -80,6 +80,9 @@ class FuturesHistory:
 
     # One order
 
+    def name_symbol(self, client_order_id: str, symbol: str) -> None:
+        self._memory.symbol_of.put(client_order_id, symbol)
+
     def find(self, client_order_id: str) -> Raw | None:
         """From whichever book has it. None when both deny it, of every symbol that it can be of."""
         if self._memory.ordinary.get(client_order_id):

@@ -208,6 +208,9 @@ class SpotBroker:
             return self._report(found)
         return self._answered(parsed(lambda: leg_of(_object(raw), client_order_id)))
 
+    def expect(self, client_order_id: str, symbol: str) -> None:
+        self._history.expect(client_order_id, symbol)
+
     def order(self, client_order_id: str) -> OrderReport | None:
         return self._look_up(client_order_id)
 

@@ -164,6 +164,34 @@ def test_a_minute_without_an_answer_hands_it_to_its_owner(hub: Hub, venue: Venue
     assert len(venue.asked("submit")) == 1
 
 
+@pytest.mark.parametrize("operation", ["open_orders", "closed_orders", "fills"])
+def test_a_venue_that_denies_the_id_is_not_silent_though_its_lists_fail(
+    hub: Hub, venue: Venue, operation: str
+) -> None:
+    """They are many requests, and one of them fails easily where many do."""
+    order = lose(hub, venue, heard=False)
+    venue.fail(operation, RateLimited("slow down"), times=99)
+    for _ in range(20):
+        hub.sweep(9.5)
+    order.refresh_from_db()
+    assert (order.status, order.reason) == ("unconfirmed", "OUTCOME_UNKNOWN")
+    assert len(venue.asked("submit")) == 1
+    venue.faults.clear()
+    sweep_until_settled(hub)
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == ("filled", 2)
+
+
+def test_lists_that_can_not_be_read_for_minutes_hand_it_over(hub: Hub, venue: Venue) -> None:
+    order = lose(hub, venue, heard=False)
+    venue.fail("fills", RateLimited("slow down"), times=99)
+    for _ in range(40):
+        hub.sweep(9.5)
+    order.refresh_from_db()
+    assert (order.status, order.reason) == ("unconfirmed", "NEEDS_REVIEW")
+    assert len(venue.asked("submit")) == 1
+
+
 def test_a_hub_that_was_away_hands_nothing_over_after_one_look(hub: Hub, venue: Venue) -> None:
     """A minute in which nobody asked is no minute of silence."""
     order = lose(hub, venue, heard=False)

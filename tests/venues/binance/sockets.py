@@ -33,6 +33,8 @@ class Sockets(SocketDoor):
     async def answer(self, listener: Listener, frame: str | bytes) -> None:
         asked = json.loads(frame)
         method, params = asked["method"], asked.get("params", {})
+        if isinstance(params, list):  # of streams of prices, which this socket has not
+            params = {"streams": params}
         self.said.append((method, {name: params[name] for name in params if name != "signature"}))
         reply: dict[str, Any] = {"id": asked["id"], "status": 200, "result": {}}
         now = shapes.milliseconds(self.venue.now())

@@ -84,6 +84,16 @@ def test_another_process_finds_an_order_without_knowing_its_symbol(desk: Desk) -
     assert desk.reopen().cancel("mine").status is R.CANCELED
 
 
+def test_who_says_the_symbol_has_one_request_made(desk: Desk) -> None:
+    desk.place("buy", "1", symbol="ETHUSDT")
+    desk.place("buy", "1", "limit", limit_price="90", id="mine")
+    other = desk.reopen()
+    other.expect("mine", "BTCUSDT")
+    before = len(desk.venue.asked("order"))
+    assert other.order("mine") is not None
+    assert len(desk.venue.asked("order")) == before + 1
+
+
 def test_a_symbol_is_noted_before_its_first_order_leaves(desk: Desk) -> None:
     desk.venue.fault("submit", "accept_then_close", key=KEY)
     with pytest.raises(OutcomeUnknown):
