@@ -13,6 +13,8 @@ import structlog
 from django.db import DatabaseError
 
 from brokers.base import Broker
+from brokers.budget import at
+from brokers.budgeting import Priority
 from brokers.errors import BadCredentials, BrokerError, Unsupported
 from brokers.models import BrokerAccount
 from brokers.registry import connect, venue_lines
@@ -48,6 +50,12 @@ def examine(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) ->
 
 
 def look_at(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Look:
+    """An account trades when it has passed, so its look goes before the comparisons of others."""
+    with at(Priority.NORMAL):
+        return _look(account, now)
+
+
+def _look(account: BrokerAccount, now: Callable[[], datetime]) -> Look:
     found = [_switched_on(account)]
     complete, identity = True, ""
     try:

@@ -7,13 +7,15 @@ import pytest
 
 from accounts.models import AuditEntry
 from brokers import examining
+from brokers.budget import at, urgency
+from brokers.budgeting import Priority
 from brokers.doctor import look_at
 from brokers.errors import BadCredentials, NotSent, RateLimited
 from brokers.examining import claim_due, examine_account, next_night
 from brokers.models import BrokerAccount, Examination
 from brokers.services import create_account, update_account
 from brokers.tests.builders import NOW, open_stub_account, use_stub
-from brokers.tests.stub_venue.adapter import Script, scripts
+from brokers.tests.stub_venue.adapter import Script, StubBroker, scripts
 from brokers.types import Line
 
 HARD = Line("withdrawals", False, "The key may withdraw.", "Make one that may not.", hard=True)
@@ -92,6 +94,21 @@ def test_a_first_look_that_was_held_back_is_made_again_soon(alice: Any) -> None:
     scripts["k1"].error = NotSent("no route")
     examined(account)
     assert Examination.objects.get(pk=account.pk).due_at == NOW + examining.AGAIN_AFTER
+
+
+def test_a_look_goes_before_the_comparisons_of_others(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    def open_orders(broker: StubBroker) -> list[Any]:
+        with at(Priority.LAST):  # as adapters say of it
+            heard.append(urgency(Priority.LAST))
+        return []
+
+    monkeypatch.setattr(StubBroker, "open_orders", open_orders)
+    look_at(open_stub_account(alice))
+    assert heard == [Priority.NORMAL]
 
 
 def test_an_adapter_that_breaks_is_a_line_and_no_verdict(alice: Any) -> None:
