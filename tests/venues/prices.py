@@ -8,6 +8,7 @@ import asyncio
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,7 +44,7 @@ class Priced(Protocol):
     def now(self) -> datetime: ...
 
 
-class PriceDoor(SocketDoor):
+class PriceDoor(SocketDoor, ABC):
     def __init__(self, venue: Priced) -> None:
         self.venue = venue
         self.subscribed: dict[Listener, set[str]] = defaultdict(set)
@@ -55,13 +56,13 @@ class PriceDoor(SocketDoor):
 
     # What a venue says of itself
 
+    @abstractmethod
     def prices(self) -> dict[str, Seen]:
         """By the name that subscriptions use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frames(self, name: str, before: Seen | None, now: Seen) -> dict[str, Any]:
         """By channel: what to tell of a change; of everything when `before` is None."""
-        raise NotImplementedError
 
     # What a test does
 
