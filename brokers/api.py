@@ -9,9 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import ip_of
-from accounts.models import User
 from accounts.recent import require_password
+from accounts.requests import ip_of, user_of
 from brokers import services
 from brokers.errors import BrokerError
 from brokers.examining import examine_for_page
@@ -27,7 +26,7 @@ from brokers.serializers import (
 )
 from tradehub.core.errors import BadInput, Conflict, NotFound
 from tradehub.core.symbols import BadSymbol, parse_symbol
-from tradehub.lib.api import ID_PATTERN, OwnedViewSet
+from tradehub.lib.api import ID_PATTERN, OwnedViewSet, refuse_fields
 from tradehub.lib.clock import utc_now
 
 
@@ -45,7 +44,7 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
         if services.is_going_live(**given.validated_data):
             require_password(request, now=utc_now())
         account = services.create_account(
-            owner=_user(request), now=utc_now(), ip=ip_of(request), **given.validated_data
+            owner=user_of(request), now=utc_now(), ip=ip_of(request), **given.validated_data
         )
         shown = BrokerAccountSerializer(account).data
         return Response(shown, status=status.HTTP_201_CREATED)
@@ -64,7 +63,7 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
         if services.is_delicate(account, **changes):
             require_password(request, now=utc_now())
         services.update_account(
-            account=account, now=utc_now(), actor=_user(request), ip=ip_of(request), **changes
+            account=account, now=utc_now(), actor=user_of(request), ip=ip_of(request), **changes
         )
         return Response(BrokerAccountSerializer(account).data)
 
@@ -74,7 +73,7 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
 
     def destroy(self, request: Request, pk: str) -> Response:
         services.delete_account(
-            account=self.get_object(), actor=_user(request), now=utc_now(), ip=ip_of(request)
+            account=self.get_object(), actor=user_of(request), now=utc_now(), ip=ip_of(request)
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -82,7 +81,9 @@ class BrokerAccounts(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedView
     @action(detail=True, methods=["post"])
     def check(self, request: Request, pk: str) -> Response:
         """The account doctor: what works, what doesn't, what to do."""
-        return Response(CheckSerializer(examine_for_page(self.get_object())).data)
+        account = self.get_object()
+        refuse_fields(request)
+        return Response(CheckSerializer(examine_for_page(account)).data)
 
 
 class Quotes(APIView):
@@ -107,11 +108,6 @@ class Quotes(APIView):
         return Response(QuoteSerializer(quote).data)
 
 
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)  # the permission lets nobody else in
-    return request.user
-
-
 def _symbol(text: str) -> str:
     if not text:
         raise BadInput("Say which symbol.", code="MISSING_FIELD", pointer="/symbol")
@@ -125,8 +121,8 @@ def _account(request: Request, account_id: str) -> BrokerAccount:
     if account_id:
         if not re.fullmatch(ID_PATTERN, account_id):
             raise NotFound
-        return account_for(_user(request), account_id)
-    only = list(accounts_for(_user(request))[:2])
+        return account_for(user_of(request), account_id)
+    only = list(accounts_for(user_of(request))[:2])
     if len(only) != 1:
         raise BadInput("Say which account.", code="MISSING_FIELD", pointer="/account")
     return only[0]

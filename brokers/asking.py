@@ -21,6 +21,7 @@ from redis import RedisError
 from brokers.base import Broker
 from brokers.encoding import from_plain, to_plain
 from brokers.errors import (
+    AnotherAccount,
     BadCredentials,
     BrokerError,
     NotSent,
@@ -70,6 +71,7 @@ QUESTIONS = frozenset(
 _ERRORS: Mapping[str, type[BrokerError]] = {
     each.__name__: each
     for each in (
+        AnotherAccount,
         BadCredentials,
         NotSent,
         OrderRejected,

@@ -3,18 +3,16 @@
 `ask` before a request (one round trip), `told` after its answer, `slow` after a 429, `stop` after
 a 418. A refusal is RateLimited, and nothing was sent. The rule is `brokers.budgeting`. While Redis
 is away each process counts for itself, from what it knew last: nobody waits for Redis, exits least.
-How urgent a request is its adapter says (`prioritised`, `at`), for whatever is asked within.
+How urgent a request is, and what is paid with it, is said by `brokers.urgency`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import asdict, dataclass, fields
-from functools import wraps
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from hashlib import blake2s
 from threading import Lock
-from typing import Any, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import structlog
 from redis import Redis, RedisError
@@ -22,11 +20,16 @@ from redis import Redis, RedisError
 from brokers import budgeting
 from brokers.budgeting import Limit, Priority, Quiet, Use
 from brokers.errors import RateLimited
+from brokers.urgency import Paid, Span, ahead, at, current_span, prioritised, urgency
 from tradehub.lib.heartbeat import redis_client
 
 AWAY_SECONDS = 5.0
 """After Redis failed to answer, it is left alone for so long."""
 MOST_KEPT = 2000
+MOST_AHEAD = 4
+"""At most this part of a limit is taken ahead, or what weighs very much would never leave."""
+HELD = "HELD"
+"""In the place of a venue's code: it was not asked at all."""
 PREFIX = "tradehub:budget:"
 _RAISE = """
 local used = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -35,84 +38,21 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 """A count is only ever raised: answers come in any order."""
 
+__all__ = [
+    "HELD",
+    "Budget",
+    "Charge",
+    "Ticket",
+    "ahead",
+    "at",
+    "budget",
+    "prioritised",
+    "scope_of",
+    "urgency",
+]
+
 T = TypeVar("T")
-C = TypeVar("C", bound=type)
 log = structlog.get_logger(__name__)
-
-# ---- how urgent ----
-
-_priority: ContextVar[Priority | None] = ContextVar("priority", default=None)
-_turns: ContextVar[set[str] | None] = ContextVar("turns", default=None)
-"""Scopes at which what is done now has got its turn: an exit may take several requests."""
-_ahead: ContextVar[int] = ContextVar("ahead", default=0)
-MOST_AHEAD = 4
-"""At most this part of a limit, or what weighs very much would never leave."""
-PRIORITIES: Mapping[str, Priority] = {
-    "cancel": Priority.FIRST,
-    "order": Priority.FIRST,
-    "reports": Priority.NORMAL,
-    "open_orders": Priority.LAST,
-    "closed_orders": Priority.LAST,
-    "fills": Priority.LAST,
-    "positions": Priority.LAST,
-    "cash_entries": Priority.LAST,
-}
-"""Of the methods of `Broker`; `submit` is as urgent as its request."""
-
-
-def urgency(default: Priority) -> Priority:
-    """Of a request that is made now; `default` is its own."""
-    said = _priority.get()
-    return default if said is None else said
-
-
-@contextmanager
-def at(priority: Priority) -> Iterator[None]:
-    """For what is asked within. Whatever was said outside, if it was more urgent, stays."""
-    said, turns = _priority.get(), _turns.get()
-    token = _priority.set(priority if said is None else min(said, priority))
-    turn = _turns.set(set() if turns is None else turns)
-    try:
-        yield
-    finally:
-        _turns.reset(turn)
-        _priority.reset(token)
-
-
-@contextmanager
-def ahead(weight: int) -> Iterator[None]:
-    """What is asked within is of no use without what is asked next, of this weight: it leaves only
-    where that would find room too. Nothing is taken for it, and exits leave all the same."""
-    token = _ahead.set(weight)
-    try:
-        yield
-    finally:
-        _ahead.reset(token)
-
-
-def prioritised(broker: C) -> C:
-    """Of an adapter's class: its methods say how urgent their requests are."""
-    for name, priority in PRIORITIES.items():
-        setattr(broker, name, _at(priority, getattr(broker, name)))
-    submit = broker.submit  # type: ignore[attr-defined]  # a `Broker`, whose methods a TypeVar can't name
-
-    @wraps(submit)
-    def ordered(self: Any, request: Any) -> Any:
-        with at(Priority.FIRST if request.reduce_only else Priority.NORMAL):
-            return submit(self, request)
-
-    broker.submit = ordered  # type: ignore[attr-defined]  # as above
-    return broker
-
-
-def _at(priority: Priority, method: Callable[..., T]) -> Callable[..., T]:
-    @wraps(method)
-    def within(*given: Any, **named: Any) -> T:
-        with at(priority):
-            return method(*given, **named)
-
-    return within
-
 
 # ---- what is counted ----
 
@@ -192,6 +132,7 @@ class Shared:
         with self._client().pipeline(transaction=False) as together:
             for place in places:
                 together.decrby(place.name, place.weight)
+                together.expire(place.name, place.seconds)
             together.execute()
 
     def raise_to(self, place: Place, used: int) -> None:
@@ -257,20 +198,25 @@ class Budget:
 
     def ask(self, charges: Sequence[Charge], priority: Priority, now: float) -> Ticket:
         """Raises RateLimited when the request may not leave now."""
-        places = [each.place(now) for each in charges]
+        span = current_span() or Span()
+        parts = [_part(span, each, priority, now) for each in charges]
+        places = [each.place for each in parts]
         scopes = list(dict.fromkeys(each.scope for each in charges))
         counts, quiets = self._take(places, scopes, now)
         uses = [
-            Use(each.limit, used + _room_for(each, priority))
-            for each, used in zip(charges, counts, strict=True)
+            Use(part.charge.limit, used)
+            for part, used in zip(parts, counts, strict=True)
+            if not part.covered
         ]
         verdict = budgeting.judge(uses, quiets, priority, now)
         if verdict.gap and not self._has_turn(scopes[0], verdict.gap, now):
             verdict = budgeting.Verdict(wait=verdict.gap - now % verdict.gap, why=verdict.why)
         if verdict.wait:
-            self._do(now, lambda store: store.give_back(places))
+            self._give_back(places, now)
             text = f"Nothing was sent. {verdict.why} It may go on in {verdict.wait:.0f} s."
-            raise RateLimited(text, retry_after=verdict.wait, venue_code="HELD")
+            raise RateLimited(text, retry_after=verdict.wait, venue_code=HELD)
+        for part in parts:
+            self._pay(span, part, now)
         return Ticket(tuple(charges), tuple(counts), now)
 
     def told(self, ticket: Ticket, used: Mapping[str, int], now: float) -> None:
@@ -278,12 +224,16 @@ class Budget:
         for charge, known in zip(ticket.charges, ticket.used, strict=True):
             limit, said = charge.limit, used.get(charge.limit.name)
             same_window = limit.window(ticket.at) == limit.window(now)
-            if said is not None and same_window and budgeting.is_news(limit, said, known):
+            if limit.is_beginning(ticket.at) or not same_window:
+                continue
+            if said is not None and budgeting.is_news(limit, said, known):
                 self._raise(charge.place(now), said, now)
 
     def slow(self, scope: str, retry_after: float, *, asked_at: float, now: float) -> None:
         """The venue said 429 to a request of `asked_at`."""
-        (_turns.get() or set()).discard(scope)
+        span = current_span()
+        if span is not None:
+            span.turns.discard(scope)
         known = self._quiet_of(scope, now)
         quiet = budgeting.slowed(known, retry_after, asked_at=asked_at, now=now)
         self._quieten(scope, quiet, retry_after, now)
@@ -319,13 +269,29 @@ class Budget:
 
     def _has_turn(self, scope: str, gap: float, now: float) -> bool:
         """Each is given once, for all that is asked within one `at`."""
-        turns = _turns.get()
-        if turns is not None and scope in turns:
+        span = current_span()
+        if span is not None and scope in span.turns:
             return True
         (taken,), _ = self._take([_turn(scope, gap, now)], [], now)
-        if turns is not None and taken == 1:
-            turns.add(scope)
+        if span is not None and taken == 1:
+            span.turns.add(scope)
         return taken == 1
+
+    def _pay(self, span: Span, part: "_Part", now: float) -> None:
+        """What was asked for is paid from what was taken ahead; or more was taken, for the next."""
+        name = part.place.name
+        if part.covered:
+            span.paid[name].left -= part.charge.weight
+        elif part.extra:
+            left = span.paid[name].left if name in span.paid else 0
+            span.paid[name] = Paid(left + part.extra, partial(self._return, part.place, now))
+            span.ahead = 0
+
+    def _return(self, place: Place, at: float, weight: int) -> None:
+        self._give_back([replace(place, weight=weight)], at)
+
+    def _give_back(self, places: list[Place], now: float) -> None:
+        self._do(now, lambda store: store.give_back(places))
 
     def _quiet_of(self, scope: str, now: float) -> Quiet:
         return self._take([], [scope], now)[1][0]
@@ -335,7 +301,8 @@ class Budget:
 
     def _quieten(self, scope: str, quiet: Quiet, seconds: float, now: float) -> None:
         log.warning("venue_limits", scope=scope, seconds=round(seconds, 1))
-        self._do(now, lambda store: store.quieten(scope, quiet, seconds))
+        kept = max(seconds, quiet.stopped_until - now, quiet.slow_until - now)
+        self._do(now, lambda store: store.quieten(scope, quiet, kept))
 
     def _do(self, now: float, act: Callable[[Store], None]) -> None:
         """Here, and there if Redis answers."""
@@ -354,11 +321,26 @@ class Budget:
             return None
 
 
-def _room_for(charge: Charge, priority: Priority) -> int:
-    """What has to be free besides."""
-    if priority is Priority.FIRST or not charge.weight:
-        return 0
-    return min(_ahead.get(), charge.limit.most // MOST_AHEAD)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Of what is asked for: one charge, as it is taken now."""
+
+    charge: Charge
+    place: Place
+    covered: bool
+    """It has been paid ahead, so nothing is taken."""
+    extra: int
+    """Taken besides, for what comes next."""
+
+
+def _part(span: Span, charge: Charge, priority: Priority, now: float) -> _Part:
+    place = charge.place(now)
+    if span.covers(place.name, charge.weight):
+        return _Part(charge, replace(place, weight=0), covered=True, extra=0)
+    extra = 0
+    if charge.weight and priority is not Priority.FIRST:
+        extra = min(span.ahead, charge.limit.most // MOST_AHEAD)
+    return _Part(charge, replace(place, weight=charge.weight + extra), covered=False, extra=extra)
 
 
 def _turn(scope: str, gap: float, now: float) -> Place:

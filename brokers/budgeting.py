@@ -1,9 +1,10 @@
 """Whether a request may leave now: the rule of a rate budget that many processes share.
 
 Pure. Use of a limit is counted in windows of a fixed length; time comes in as seconds since 1970.
-Background reads stop first, then entries and what they need; what is left is for exits, cancels and
-questions about orders that were sent. Those are never refused by a count, which may be wrong: where
-the rest is used up, or the venue has said 429, they go one at a time. A ban stops everything.
+Background reads stop first, then comparisons that accounts wait for, then entries and what they
+need; what is left is for exits, cancels and questions about orders that were sent. Those are never
+refused by a count, which may be wrong: where the rest is used up, or the venue has said 429, they
+go one at a time. A ban stops everything.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,17 +16,23 @@ class Priority(IntEnum):
     FIRST = 0
     """Exits, cancels, and questions about orders that were sent."""
     NORMAL = 1
-    """Entries, and what a decision reads."""
-    LAST = 2
+    """Entries, what a decision reads, and the check of an account."""
+    REQUIRED = 2
+    """Comparisons that accounts may not trade before."""
+    LAST = 3
     """Background reads: comparisons, lists, histories."""
 
 
 SHARES: Mapping[Priority, float] = {
     Priority.FIRST: 1.0,
     Priority.NORMAL: 0.85,
+    Priority.REQUIRED: 0.80,
     Priority.LAST: 0.70,
 }
 """Up to which share of a limit each may go."""
+BEGINNING = 3.0
+"""Seconds of a window in which a count may be one of the window before: nobody knows the venue's
+clock better than by half of a question's way, which is long for the first one."""
 GAP = 1.0
 """Seconds between two requests where they go one at a time, at first."""
 MOST_GAP = 16.0
@@ -45,6 +52,9 @@ class Limit:
 
     def ends_in(self, now: float) -> float:
         return (self.window(now) + 1) * self.seconds - now
+
+    def is_beginning(self, at: float) -> bool:
+        return at % self.seconds < min(BEGINNING, self.seconds / 20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from brokers.asking import serves_pages
+from brokers.errors import BadCredentials
 from brokers.models import BrokerAccount
 from tradehub.core.errors import BadInput
 from tradehub.lib.crypto import open_sealed, seal
@@ -32,6 +33,18 @@ def open_credentials(account: BrokerAccount) -> dict[str, str]:
         return {}
     opened = open_sealed(account.sealed_credentials, context=credentials_context(account))
     return {str(name): str(value) for name, value in json.loads(opened).items()}
+
+
+def open_key(account: BrokerAccount, venue: str) -> tuple[str, str]:
+    """Key and secret as they may stand in a header, without what was pasted along. Raises
+    BadCredentials, without a word of them."""
+    given = open_credentials(account)
+    key, secret = (given.get(name, "").strip() for name in ("api_key", "api_secret"))
+    fit = all(each and each.isascii() and each.isprintable() for each in (key, secret))
+    if not fit or " " in key:
+        text = f"The account has no key and secret (api_key, api_secret) that {venue} makes."
+        raise BadCredentials(text)
+    return key, secret
 
 
 def check_credentials(credentials: Mapping[str, str], required: Sequence[str] = ()) -> None:

@@ -13,14 +13,22 @@ import structlog
 from django.db import DatabaseError
 
 from brokers.base import Broker
-from brokers.budget import at
+from brokers.budget import ahead, at
 from brokers.budgeting import Priority
-from brokers.errors import BadCredentials, BrokerError, Unsupported
+from brokers.errors import (
+    AnotherAccount,
+    BadCredentials,
+    BrokerError,
+    RateLimited,
+    Unsupported,
+)
+from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
-from brokers.registry import connect, venue_lines
+from brokers.registry import begin_look, connect, look_weight, venue_lines
 from brokers.selectors import others_at_venue, symbols_of
 from brokers.types import AccountState, Line
 from tradehub.core.money import plain
+from tradehub.core.words import Environment
 from tradehub.lib.clock import utc_now
 from tradehub.lib.crypto import SealBroken
 
@@ -38,6 +46,8 @@ class Look:
     complete: bool
     """False: the venue did not answer, so nothing was proven."""
     venue_account_id: str = ""
+    held_for: float = 0.0
+    """Seconds for which the venue's rate has no room for it."""
 
     @property
     def hindrances(self) -> list[Line]:
@@ -50,28 +60,32 @@ def examine(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) ->
 
 
 def look_at(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Look:
-    """An account trades when it has passed, so its look goes before the comparisons of others."""
+    """An account trades when it has passed, so its look goes before the comparisons of others. It
+    begins only where the rate has room for all of it: half of it would prove nothing."""
     with at(Priority.NORMAL):
         return _look(account, now)
 
 
 def _look(account: BrokerAccount, now: Callable[[], datetime]) -> Look:
     found = [_switched_on(account)]
-    complete, identity = True, ""
+    complete, identity, held_for = True, "", 0.0
     try:
         broker = connect(account, now=now)
-        state = broker.account()
+        begin_look(account, broker)
+        with ahead(look_weight(account, broker)):
+            state = broker.account()
         identity = state.venue_account_id
         found += [*_identity(account, identity), _balance(state), _holdings(broker)]
         found += _symbols(broker, symbols_of(account))
         found += venue_lines(account, broker)
     except SealBroken:
         found.append(_unopened())
+    except AnotherAccount as error:
+        found.append(_changed(error.text))
     except BrokerError as error:
         complete = isinstance(error, BadCredentials | Unsupported)
-        found.append(
-            Line("connection", False, error.text, CHECK_AGAIN, hard=complete, code=error.code)
-        )
+        held_for = error.retry_after if isinstance(error, RateLimited) else 0.0
+        found.append(_connection(account, error, proven=complete))
     except DatabaseError:
         raise
     except Exception as error:  # an adapter that breaks is a finding too, and proves nothing
@@ -79,17 +93,56 @@ def _look(account: BrokerAccount, now: Callable[[], datetime]) -> Look:
         complete = False
         text = "The check broke inside TradeHub; its log says more."
         found.append(Line("connection", False, text, "Tell the operator.", code="INTERNAL_ERROR"))
-    return Look(tuple(found), complete, identity)
+    return Look(tuple(found), complete, identity, held_for)
+
+
+def _connection(account: BrokerAccount, error: BrokerError, *, proven: bool) -> Line:
+    """`proven`: asking again changes nothing. The venue's own words end as they like."""
+    said = error.text if error.text.endswith((".", "!", "?")) else f"{error.text}."
+    if isinstance(error, Unsupported):
+        text, fix = said, CHECK_AGAIN
+    elif isinstance(error, RateLimited):
+        text, fix = said, "Nothing is wrong with the key. It is checked again by itself."
+    elif isinstance(error, BadCredentials):
+        text, fix = _refused_key(account, said)
+    else:
+        text, fix = _unreached(account, said)
+    return Line("connection", False, text, fix, hard=proven, code=error.code)
+
+
+def _refused_key(account: BrokerAccount, said: str) -> tuple[str, str]:
+    kind, where = KINDS[account.kind], _where(account)
+    fix = (
+        f"Press New key and enter key and secret as {kind.venue} made them for {where}, of an "
+        "account of this kind. A key of the other environment is refused in the same words, as "
+        "is one that is bound to another address."
+    )
+    return f"{kind.title} ({where}) can't be used with this key: {said}", fix
+
+
+def _unreached(account: BrokerAccount, said: str) -> tuple[str, str]:
+    kind = KINDS[account.kind]
+    fix = (
+        "Nothing is known to be wrong with the key, and it is checked again by itself. If it stays "
+        f"so, look whether this server reaches {kind.venue}, and whether {kind.venue} is at work."
+    )
+    return f"{kind.title} ({_where(account)}) did not tell what was asked: {said}", fix
+
+
+def _where(account: BrokerAccount) -> str:
+    if account.environment == Environment.LIVE:
+        return "live"
+    return KINDS[account.kind].test_words or "test"
 
 
 def taken(identity: str) -> Line:
-    """The same account at the venue, behind a second row."""
+    """The same account at the venue, opened here a second time."""
     return Line(
         "identity",
         False,
-        f"The venue's account {identity} is connected to this hub already, behind another row. "
-        "Two rows would each count what the other trades as their own.",
-        "Trade on the other row, or delete it if it never had an order; then check again.",
+        f"The venue's account {identity} is connected to this hub already, by another account "
+        "here. Each of the two would count what the other trades as its own.",
+        "Trade on the other account here, or delete it if it never had an order; check again then.",
         hard=True,
         code="VENUE_ACCOUNT_TAKEN",
     )
@@ -110,11 +163,15 @@ def _identity(account: BrokerAccount, identity: str) -> list[Line]:
             f"This key belongs to the venue's account {identity}; the row was opened for "
             f"{account.venue_account_id}. What both hold would be mixed."
         )
-        fix = "Enter a key of the first one, or open another account here for this key."
-        return [Line("identity", False, text, fix, hard=True, code="VENUE_ACCOUNT_CHANGED")]
+        return [_changed(text)]
     if others_at_venue(account, identity).exists():
         return [taken(identity)]
     return [Line("identity", True, f"The venue's account {identity}, connected once.")]
+
+
+def _changed(text: str) -> Line:
+    fix = "Enter a key of the first one, or open another account here for this key."
+    return Line("identity", False, text, fix, hard=True, code=AnotherAccount.code)
 
 
 def _balance(state: AccountState) -> Line:

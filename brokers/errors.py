@@ -2,6 +2,7 @@
 
     BrokerError          code (ours, in the registry), venue_code and text (the venue's own)
       NotSent            certain: the request never reached the venue; sending again is safe
+        AnotherAccount   certain: we did not send, since the key opens another account
       OrderRejected      certain: the venue refused this order
         NotReplaced      certain: nothing was done; the order to be replaced is not as it was
       BadCredentials     certain: refused before the order was looked at; the key is wrong
@@ -25,6 +26,12 @@ class BrokerError(Exception):
 
 class NotSent(BrokerError):
     code = "NOT_SENT"
+
+
+class AnotherAccount(NotSent):
+    """The key opens another one than that whose orders and positions the row has."""
+
+    code = "VENUE_ACCOUNT_CHANGED"
 
 
 class OrderRejected(BrokerError):

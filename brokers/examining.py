@@ -17,12 +17,14 @@ from zlib import crc32
 import structlog
 from celery import current_app
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from accounts import audit
 from brokers.asking import goes_to_a_worker
 from brokers.doctor import Look, look_at, taken
 from brokers.models import BrokerAccount, Examination
 from tradehub.core.words import BrokerKind
+from tradehub.lib import live
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
 
@@ -33,7 +35,8 @@ NIGHT = timedelta(hours=3)
 AGAIN_AFTER = timedelta(minutes=10)
 """When a look was claimed and did not come to an end, or proved nothing."""
 SOON = timedelta(seconds=30)
-"""When it proved nothing of an account that has not passed: it does not trade until it has."""
+"""When it proved nothing of an account that has not passed: it does not trade until it has. Where
+the venue's rate had no room for the look, when it has."""
 WAIT = timedelta(seconds=10)
 """How long a page waits for a worker's look."""
 AT_ONCE = 50
@@ -126,8 +129,9 @@ def claim_due(*, now: datetime) -> list[str]:
 
 
 def come_back(account_id: str, *, now: datetime) -> None:
-    """No worker had room for it."""
-    Examination.objects.filter(pk=account_id).update(due_at=now + timedelta(minutes=1))
+    """No worker had room for it: the next tick hands it out again."""
+    row = Examination.objects.filter(pk=account_id)
+    in_write_transaction(partial(row.update, due_at=now))
 
 
 def next_night(account_id: str, now: datetime) -> datetime:
@@ -153,20 +157,29 @@ def _claim(account_id: str, due_at: datetime, now: datetime) -> bool:
 
 def _keep(account: BrokerAccount, look: Look, now: datetime) -> Examination:
     """Of a key that was replaced meanwhile nothing is kept: its successor is looked at anew."""
-    row, _ = Examination.objects.get_or_create(pk=account.pk, defaults={"due_at": now})
     same_key = BrokerAccount.objects.filter(
         pk=account.pk, sealed_credentials=account.sealed_credentials
     )
-    if not same_key.exists():
+    # It changes nothing and has the row: who replaces the key now waits until this is committed.
+    is_same = bool(same_key.update(trouble=F("trouble")))
+    row, _ = Examination.objects.get_or_create(pk=account.pk, defaults={"due_at": now})
+    if not is_same:
         return row
     look = _with_identity(account, look)
     row.attempted_at = now
     row.lines = [asdict(line) for line in look.lines]
-    row.due_at = now + (AGAIN_AFTER if row.passed else SOON)
+    row.due_at = now + (AGAIN_AFTER if row.passed else _soon(look))
     if look.complete:
         _judge(account, row, look, now)
     row.save()
+    live.notify(account.owner_id, "account", account.pk)
     return row
+
+
+def _soon(look: Look) -> timedelta:
+    if not look.held_for:
+        return SOON
+    return min(timedelta(seconds=look.held_for), AGAIN_AFTER)
 
 
 def _judge(account: BrokerAccount, row: Examination, look: Look, now: datetime) -> None:

@@ -29,6 +29,8 @@ BUILT = frozenset(
 
 Factory = Callable[[BrokerAccount, Callable[[], datetime]], Broker]
 Hook = Callable[[Broker], list[Line]]
+Weigh = Callable[[Broker], int]
+Begin = Callable[[Broker], None]
 
 
 def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Broker:
@@ -48,11 +50,34 @@ def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) ->
 def venue_lines(account: BrokerAccount, broker: Broker) -> list[Line]:
     """What the venue's own part of the account doctor finds: `lines(broker)` of the module
     `doctor` beside the adapter. None where there is no such module."""
-    module = settings.BROKER_ADAPTERS[account.kind].partition(":")[0].rpartition(".")[0] + ".doctor"
-    if find_spec(module) is None:
+    module = _doctor_of(account)
+    if module is None:
         return []
     hook: Hook = _named(f"{module}:lines")
     return hook(broker)
+
+
+def look_weight(account: BrokerAccount, broker: Broker) -> int:
+    """What all that the account doctor asks weighs at most, where the venue counts weights
+    (`weight(broker)` of the same module); else 0."""
+    module = _doctor_of(account)
+    weigh: Weigh | None = getattr(import_module(module), "weight", None) if module else None
+    return 0 if weigh is None else weigh(broker)
+
+
+def begin_look(account: BrokerAccount, broker: Broker) -> None:
+    """Before the account doctor asks: what its adapter remembers is asked for anew
+    (`begin(broker)` of the same module, where there is one)."""
+    module = _doctor_of(account)
+    begin: Begin | None = getattr(import_module(module), "begin", None) if module else None
+    if begin is not None:
+        begin(broker)
+
+
+def _doctor_of(account: BrokerAccount) -> str | None:
+    adapter = settings.BROKER_ADAPTERS[account.kind].partition(":")[0]
+    module = adapter.rpartition(".")[0] + ".doctor"
+    return None if find_spec(module) is None else module
 
 
 def _named(path: str) -> Any:

@@ -39,5 +39,17 @@ def symbols_of(account: BrokerAccount) -> set[str]:
     }
 
 
+def passed_accounts() -> QuerySet[BrokerAccount]:
+    """Enabled ones whose key has passed the account doctor: what they tell is of the account."""
+    return BrokerAccount.objects.filter(enabled=True, examination__passed=True)
+
+
+def still_passes(account: BrokerAccount) -> bool:
+    """With the key that it was loaded with, which may have been replaced since. Before what was
+    told with it is kept."""
+    rows = passed_accounts().filter(pk=account.pk, sealed_credentials=account.sealed_credentials)
+    return rows.exists()
+
+
 def examination_of(account: BrokerAccount) -> Examination | None:
     return Examination.objects.filter(pk=account.pk).first()

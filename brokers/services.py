@@ -1,9 +1,11 @@
 """What is done to broker accounts: open, change, disable, delete. Each leaves an audit entry.
 
 Credentials are sealed before they are stored and are never read back out by anything here. A new
-key is not traded with until the account doctor has passed it. Real money is never a default: to
-open a live account, to give it another key and to enable it need `confirm="live"`. That whoever
-asks has given the password is for the doors to see to (`accounts.recent`).
+key enters nothing until the account doctor has passed it, the account is compared with its venue
+before the lane trades on (`orders.reconciling`), and where the key opens another account nothing is
+sent at all (`brokers.ownership`). Real money is never a default: to open a live account, to give it
+another key and to enable it need `confirm="live"`. That whoever asks has given the password is for
+the doors to see to (`accounts.recent`).
 """
 
 from collections.abc import Mapping

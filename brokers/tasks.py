@@ -3,17 +3,18 @@
 Each speaks to one account, in the room that its kind has (`brokers.room`)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
-from celery import current_app, shared_task
+from celery import shared_task
 from redis import RedisError
 
 from brokers import asking, examining
 from brokers.errors import BrokerError, NotSent, Unsupported
 from brokers.models import BrokerAccount
 from brokers.registry import connect
-from brokers.room import room
+from brokers.room import hand_out, room, visit
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 from tradehub.lib.crypto import SealBroken
@@ -54,18 +55,11 @@ def _answer(account: BrokerAccount, question: str, given: Sequence[Any]) -> str:
 @shared_task(name=examining.TASK)
 def examine_account(account_id: str) -> None:
     account = BrokerAccount.objects.filter(pk=account_id).select_related("owner").first()
-    if account is None:
-        return
-    with room.place(account.kind) as found:
-        if found:
-            examining.examine_account(account)
-        else:
-            examining.come_back(account_id, now=utc_now())
+    visit(account, examining.examine_account, partial(examining.come_back, now=utc_now()))
 
 
 @shared_task(name="brokers.tasks.examine_due_accounts")
 def examine_due_accounts() -> None:
     """Of those whose night it is, and of those that wait for their first verdict."""
-    for account_id in examining.claim_due(now=utc_now()):
-        current_app.send_task(examining.TASK, args=(account_id,), queue="background", expires=300)
+    hand_out(examining.TASK, examining.claim_due(now=utc_now()))
     duties.done("account_checks", utc_now())

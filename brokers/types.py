@@ -59,6 +59,9 @@ class Capabilities:
     replaces: bool = False
     """It replaces an order of which nothing has filled as one request (`ReplacingBroker`). Else it
     is cancelled first, and the other is sent when the venue has told how it ended."""
+    fills_within: int | None = None
+    """Seconds: a market order fills at no price that is as old, and is refused. None: it tells no
+    such bound."""
 
     def name_of(self, client_order_id: str, venue_order_id: str) -> str:
         """By which of its ids the venue is asked about an order, and lists it."""

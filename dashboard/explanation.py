@@ -94,7 +94,8 @@ def _checks(verdict: Verdict) -> Iterator[str]:
             else "  No entry rule was asked: risk never blocks an exit."
         )
         return
-    yield f"  {len(checks)} checks, {len(verdict.failed)} failed"
+    noun = "check" if len(checks) == 1 else "checks"
+    yield f"  {len(checks)} {noun}, {len(verdict.failed)} failed"
     width = max(len(check["code"]) for check in checks)
     for check in checks:
         mark = "pass" if check["passed"] else "FAIL"

@@ -45,7 +45,8 @@ class Shell:
     the user's own and the site's. `unprotected`: positions that asked for a stop and have none.
     `drifts`: symbols that differ from the venue. `unreconciled`: accounts that wait for it.
     `reviews`: orders whose outcome only their owner can find out. `troubled`: accounts that have
-    not passed their check."""
+    not passed their check; `awaited`: those whose check nobody has seen the end of yet. All of
+    each kind: the page groups them, and its counts are true."""
 
     environments: dict[str, int]
     synthetic: bool
@@ -55,6 +56,7 @@ class Shell:
     unreconciled: list[Reconciliation]
     reviews: list[Order]
     troubled: list[BrokerAccount]
+    awaited: list[BrokerAccount]
 
     @property
     def live(self) -> int:
@@ -73,6 +75,28 @@ class Shell:
         return sum(self.environments.values())
 
     @property
+    def lines(self) -> int:
+        """Of the alarm bar: each kind takes one, each stop its own."""
+        kinds = (
+            self.unprotected, self.drifts, self.unreconciled, self.reviews, self.troubled,
+            self.awaited,
+        )  # fmt: skip
+        return len(self.stops) + sum(bool(each) for each in kinds)
+
+    @property
+    def drifting(self) -> set[str]:
+        """Ids of the accounts."""
+        return {each.account_id for each in self.drifts}
+
+    @property
+    def waiting(self) -> set[str]:
+        return {each.account_id for each in self.unreconciled}
+
+    @property
+    def checking(self) -> set[str]:
+        return {each.pk for each in self.awaited}
+
+    @property
     def own_stop(self) -> TradingState | None:
         return next((each for each in self.stops if each.scope == Scope.USER), None)
 
@@ -85,27 +109,36 @@ def shell_for(user: User) -> Shell:
     environments: dict[str, int] = defaultdict(int)
     synthetic = False
     rows = BrokerAccount.objects.filter(owner=user, enabled=True)
-    troubled = []
-    for account in rows.only("environment", "options", "label", "trouble"):
+    troubled: list[BrokerAccount] = []
+    awaited: list[BrokerAccount] = []
+    for account in rows.select_related("examination").only(
+        "environment", "options", "label", "trouble", "examination__passed", "examination__lines"
+    ):
         environments[account.environment] += 1
         synthetic = synthetic or account.options.get("price_source") == "synthetic"
         if account.trouble:
-            troubled.append(account)
+            (awaited if is_awaited(account) else troubled).append(account)
     stops = TradingState.objects.filter(
         Q(scope=Scope.SITE.value) | Q(scope=Scope.USER.value, scope_id=str(user.pk))
     ).exclude(state=TradingStateName.ACTIVE.value)
     unprotected = Position.objects.filter(owner=user, is_open=True, protected=False)
-    alarms = list(unprotected.select_related("account").order_by("id")[:5])
     return Shell(
         environments=dict(environments),
         synthetic=synthetic,
         stops=list(stops),
-        unprotected=alarms,
-        drifts=list(drifts_for(user)[:5]),
-        unreconciled=list(unreconciled_for(user)[:5]),
-        reviews=list(reviews_for(user)[:5]),
-        troubled=troubled[:5],
+        unprotected=list(unprotected.select_related("account").order_by("symbol", "id")),
+        drifts=list(drifts_for(user)),
+        unreconciled=list(unreconciled_for(user)),
+        reviews=list(reviews_for(user)),
+        troubled=troubled,
+        awaited=awaited,
     )
+
+
+def is_awaited(account: BrokerAccount) -> bool:
+    """Nobody has looked at its key yet: no fault, a moment's patience."""
+    look = getattr(account, "examination", None)
+    return bool(account.trouble) and (look is None or (look.passed is None and not look.lines))
 
 
 def states_for(user: User, scope: Scope, ids: Iterable[str]) -> dict[str, TradingState]:
@@ -260,6 +293,11 @@ def signal_for(user: User, signal_id: str) -> Signal:
 
 def has_signal(user: User) -> bool:
     return Signal.objects.filter(owner=user).exists()
+
+
+def has_signal_from_outside(user: User) -> bool:
+    """One that came by the webhook's URL: a test alert of ours has no address."""
+    return Signal.objects.filter(owner=user).exclude(source_ip="").exists()
 
 
 # ---- orders ----

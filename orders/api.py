@@ -1,4 +1,4 @@
-"""REST: `orders/`, `fills/`, `positions/`, and an account's `summary/` and `sync/`.
+"""REST: `orders/`, `fills/` and `positions/`.
 
 What makes an order is queued in the account's lane, which a worker drains; the answer waits a few
 seconds for it. 201 is the order, 422 the rule that denied it, 202 "not decided yet" with where to
@@ -16,31 +16,25 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.api import ip_of
 from accounts.idempotency import respond_once
 from accounts.models import User
+from accounts.requests import ip_of, user_of
 from brokers.models import BrokerAccount
-from brokers.selectors import account_for, accounts_for
+from brokers.selectors import accounts_for
 from orders import services
-from orders.drifts import adopt_drifts
 from orders.filters import FillFilter, OrderFilter, PositionFilter
 from orders.lifecycle import ENDED
 from orders.models import Fill, LaneItem, Order, Position
-from orders.reconciliation import OrderNews
-from orders.reconciling import reconcile_now
 from orders.remaining import NOT_REPLACEABLE
 from orders.reviewing import say_not_placed, say_placed
 from orders.selectors import (
     PositionView,
     RequestResult,
-    account_summary,
     fills_for,
     order_for,
     orders_for,
     positions_for,
-    reconciliation_of,
     request_result,
     with_marks,
 )
@@ -51,15 +45,11 @@ from orders.serializers import (
     PositionSerializer,
     ReplaceSerializer,
     ReviewSerializer,
-    SummarySerializer,
-    SyncAskedSerializer,
-    SyncSerializer,
     UndecidedSerializer,
 )
-from orders.syncing import sync_account
 from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import OrderSource, OrderStatus, Outcome
-from tradehub.lib.api import OwnedViewSet
+from tradehub.lib.api import OwnedViewSet, refuse_fields
 from tradehub.lib.clock import utc_now
 from tradehub.lib.problems import CONTENT_TYPE, FieldError, problem_body
 from tradehub.lib.request_id import request_id_of
@@ -93,7 +83,7 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     def get_queryset(self) -> QuerySet[Order]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        return orders_for(_user(self.request))
+        return orders_for(user_of(self.request))
 
     @extend_schema(request=ManualOrderSerializer, responses=_MADE, parameters=[_KEY])
     def create(self, request: Request) -> Response:
@@ -101,15 +91,15 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
         given = ManualOrderSerializer(data=request.data, context={"request": request})
         given.is_valid(raise_exception=True)
         fields = dict(given.validated_data)
-        account = fields.pop("account", None) or _only_account(_user(request))
+        account = fields.pop("account", None) or _only_account(user_of(request))
         return _queue(
             request,
             lambda: services.place_manual_order(
-                owner=_user(request),
+                owner=user_of(request),
                 account=account,
                 fields=fields,
                 now=utc_now(),
-                actor=_user(request),
+                actor=user_of(request),
                 source=OrderSource.API if request.auth else OrderSource.MANUAL,
                 ip=ip_of(request),
             ),
@@ -122,14 +112,15 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     @action(detail=False, url_path=r"requests/(?P<item>[0-9]{1,15})")
     def requests(self, request: Request, item: str) -> Response:
         """What became of a manual order or a close that was answered with 202."""
-        return _result(request, request_result(_user(request), int(item)), made=200)
+        return _result(request, request_result(user_of(request), int(item)), made=200)
 
     @extend_schema(request=None, responses={200: OrderSerializer, 202: OrderSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """200: it has ended, and may have filled meanwhile. 202: it is being cancelled."""
-        user = _user(request)
+        user = user_of(request)
         order = order_for(user, pk)
+        refuse_fields(request)
         services.cancel_order(order=order, actor=user, now=utc_now(), ip=ip_of(request))
         order = _until(lambda: order_for(user, pk), lambda each: each.status in ENDED)
         ended = order.status in ENDED
@@ -143,7 +134,7 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
         """Another price or quantity for a working order. 201: the order that takes its place; it
         asks for what is left. 200: it had filled as much, and its rest was cancelled. 409: it has
         ended, or can't be replaced."""
-        user = _user(request)
+        user = user_of(request)
         order = order_for(user, pk)
         asked = ReplaceSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -163,15 +154,17 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     @action(detail=True, methods=["post"])
     def refresh(self, request: Request, pk: str) -> Response:
         """Ask the venue about it now."""
-        services.refresh_order(order=order_for(_user(request), pk))
-        return Response(OrderSerializer(order_for(_user(request), pk)).data)
+        order = order_for(user_of(request), pk)
+        refuse_fields(request)
+        services.refresh_order(order=order)
+        return Response(OrderSerializer(order_for(user_of(request), pk)).data)
 
     @extend_schema(request=ReviewSerializer, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
     def review(self, request: Request, pk: str) -> Response:
         """What became of an order with the reason NEEDS_REVIEW, by the word of its owner, who has
         looked at the venue. The venue is asked first: what it tells counts more (409)."""
-        user = _user(request)
+        user = user_of(request)
         order = order_for(user, pk)
         said = ReviewSerializer(data=request.data)
         said.is_valid(raise_exception=True)
@@ -196,7 +189,7 @@ class Fills(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     def get_queryset(self) -> QuerySet[Fill]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        return fills_for(_user(self.request))
+        return fills_for(user_of(self.request))
 
 
 class Positions(OwnedViewSet):
@@ -210,7 +203,7 @@ class Positions(OwnedViewSet):
     def get_queryset(self) -> QuerySet[Position]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        return positions_for(_user(self.request)).select_related("account")
+        return positions_for(user_of(self.request)).select_related("account")
 
     @extend_schema(
         operation_id="positions_list",
@@ -231,60 +224,19 @@ class Positions(OwnedViewSet):
     @extend_schema(request=None, responses=_MADE, parameters=[_KEY])
     @action(detail=True, methods=["post"])
     def close(self, request: Request, pk: str) -> Response:
-        """An exit of all of it, at the market."""
+        """An exit of all of it, at the market. For a part of it, place an order."""
         position = self.get_object()
+        refuse_fields(request)
         return _queue(
             request,
             lambda: services.close_position(
-                position=position, actor=_user(request), now=utc_now(), ip=ip_of(request)
+                position=position, actor=user_of(request), now=utc_now(), ip=ip_of(request)
             ),
         )
 
 
-class AccountSummaryView(APIView):
-    """What the venue says of an account now, and what is held there."""
-
-    @extend_schema(operation_id="broker_accounts_summary", responses=SummarySerializer)
-    def get(self, request: Request, pk: str) -> Response:
-        return Response(_summary(_user(request), account_for(_user(request), pk)))
-
-
-class AccountSync(APIView):
-    """Compare an account with its venue now; if asked, take the venue's numbers over."""
-
-    action = "sync"
-    required_scopes = {"sync": "trade"}
-
-    @extend_schema(
-        operation_id="broker_accounts_sync", request=SyncAskedSerializer, responses=SyncSerializer
-    )
-    def post(self, request: Request, pk: str) -> Response:
-        user = _user(request)
-        account = account_for(user, pk)
-        asked = SyncAskedSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        moved = sync_account(account)
-        found = reconcile_now(account)
-        moved += sum(isinstance(each, OrderNews) for each in found.findings)
-        symbols = asked.validated_data["adopt"]
-        if symbols:
-            adopt_drifts(
-                account=account, symbols=symbols, actor=user, now=utc_now(), ip=ip_of(request)
-            )
-        return Response({"orders_moved": moved, "summary": _summary(_user(request), account)})
-
-
 def _shown(view: PositionView) -> Any:
     return PositionSerializer(view).data
-
-
-def _summary(user: User, account: BrokerAccount) -> Any:
-    rows = positions_for(user).filter(account=account, is_open=True).select_related("account")
-    context = {
-        "positions": with_marks(list(rows)),
-        "reconciliation": reconciliation_of(account),
-    }
-    return SummarySerializer(account_summary(account), context=context).data
 
 
 # ---- what was asked, and what became of it ----
@@ -297,7 +249,7 @@ def _queue(request: Request, ask: Callable[[], LaneItem]) -> Response:
         return Response({"item": str(ask().pk)}, status=status.HTTP_202_ACCEPTED)
 
     queued = respond_once(request, now=utc_now(), work=work)
-    user, item = _user(request), int(queued.data["item"])
+    user, item = user_of(request), int(queued.data["item"])
     result = _until(
         lambda: request_result(user, item),
         _is_settled,
@@ -374,8 +326,3 @@ def _only_account(user: User) -> BrokerAccount:
     if len(accounts) != 1:
         raise BadInput("Say which account.", code="MISSING_FIELD", pointer="/account")
     return accounts[0]
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)  # the permission lets nobody else in
-    return request.user

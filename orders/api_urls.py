@@ -3,7 +3,8 @@
 from django.urls import re_path
 from rest_framework.routers import BaseRouter
 
-from orders.api import AccountSummaryView, AccountSync, Fills, Orders, Positions
+from orders.account_api import AccountSummaryView, AccountSync
+from orders.api import Fills, Orders, Positions
 from orders.cash_api import CashEntries
 from tradehub.lib.api import ID_PATTERN
 

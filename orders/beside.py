@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from orders.lanes import is_due
 from orders.lifecycle import WORKING
 from orders.models import LaneItem, Order, Position
-from orders.terms import Terms, mapped_symbol
+from orders.terms import UNREADABLE, Terms, mapped_symbol
 from orders.unconfirmed import doubted_symbols
 from tradehub.core.intent import Intent
 from tradehub.core.words import OrderRole, Verb
@@ -49,8 +50,8 @@ def sort_waiting(
     if not trades:
         wait += [each for each in go_on if each.kind not in _GUARDS]
         go_on = [each for each in go_on if each.kind in _GUARDS]
-    due = [each for each in go_on if each.due_at <= now]
-    return due, [each for each in wait if each.due_at <= now]
+    due = [each for each in go_on if is_due(each, now)]
+    return due, [each for each in wait if is_due(each, now)]
 
 
 def split(jobs: Iterable[Job], doubted: frozenset[str]) -> tuple[list[LaneItem], list[LaneItem]]:
@@ -112,7 +113,7 @@ def _decision(item: LaneItem) -> Job:
     try:
         terms = Terms.from_json(item.terms)
         intents = [Intent.from_json(each) for each in item.intents]
-    except (KeyError, TypeError, ValueError):  # its own turn will tell
+    except UNREADABLE:  # its own turn will tell
         return Job(item, None, goes_on=False)
     of_all = any(each.verb in _OF_ALL_SYMBOLS for each in intents)
     touched = _touched_by(item.account_id, terms.strategy) if of_all else set()

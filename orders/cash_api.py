@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers
 
-from accounts.models import User
+from accounts.requests import user_of
 from brokers.types import CashKind
 from orders.cash_summary import cash_entries_for
 from orders.filters import SymbolFilter
@@ -59,5 +59,4 @@ class CashEntries(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        assert isinstance(self.request.user, User)  # the permission lets nobody else in
-        return cash_entries_for(self.request.user)
+        return cash_entries_for(user_of(self.request))

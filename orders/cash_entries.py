@@ -68,7 +68,8 @@ def read_cash_entries(
     """Asks the venue, outside of any transaction, and keeps each page as it comes. Nothing
     where the key was replaced, or failed its check, since the account's turn was given out."""
     now = clock()
-    reading, _ = CashReading.objects.get_or_create(pk=account.pk, defaults={"due_at": now})
+    make = partial(CashReading.objects.get_or_create, pk=account.pk, defaults={"due_at": now})
+    reading, _ = in_write_transaction(make)
     if not Examination.objects.filter(pk=account.pk, passed=True).exists():
         return reading
     try:

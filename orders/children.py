@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from brokers.pairs import stop_id_of, target_id_of
 from brokers.types import Pairs
 from orders.drafts import new_client_order_id
-from orders.lifecycle import WORKING
+from orders.lifecycle import NEEDS_REVIEW, WORKING
 from orders.models import Order, Position
 from orders.positions import shares_symbol
 from orders.protection import Child, NewChild
@@ -138,6 +138,11 @@ def _client_id(entry: Order, account_id: str, leg: str) -> str:
     return new_client_order_id(entry.signal_id or f"order:{entry.pk}", account_id, leg)
 
 
+def closes_anothers(order: Order) -> bool:
+    """It would close whatever is held, and a part of that is another's by now."""
+    return order.closes_all and shares_symbol(order)
+
+
 def as_children(orders: Sequence[Order], pairs: Pairs) -> list[Child]:
     """What is left of each, with what its partner among them has taken where it shrinks."""
     by_name = {each.client_order_id: each for each in orders}
@@ -155,8 +160,8 @@ def _as_child(order: Order, partner: Order | None, pairs: Pairs) -> Child:
     rest = EXACT.subtract(order.quantity, order.filled_quantity)
     if partner is not None and pairs is Pairs.SHRINK:
         rest = EXACT.subtract(rest, partner.filled_quantity)
-    if order.closes_all and shares_symbol(order):
-        rest = ZERO  # it would close what is another's: it has to be placed anew
+    if closes_anothers(order):
+        rest = ZERO  # it has to be placed anew
     partner_id = None if partner is None else partner.pk
     return Child(order.pk, OrderRole(order.role), price, rest, partner_id)
 
@@ -188,6 +193,18 @@ def _was_refused_alone(target: Order) -> bool:
 
 
 def has_stop(position_id: str) -> bool:
-    """Works at the venue, or may."""
+    """Works at the venue, or may. Not one of which nothing was heard for so long that it was handed
+    to its owner: where the price has passed it, it would have told."""
     stops = children_of(position_id).filter(role=OrderRole.STOP_LOSS.value)
-    return stops.filter(status__in=_WORKING).exists()
+    return stops.filter(status__in=_WORKING).exclude(reason=NEEDS_REVIEW).exists()
+
+
+def pause_after_refusals(position: Position, now: datetime) -> timedelta:
+    """Longer after each child that the venue refused, so that nothing turns in circles."""
+    refused = Order.objects.filter(
+        link=position.pk,
+        status=OrderStatus.REJECTED.value,
+        created_at__gt=now - REMEMBERED,
+    )
+    times = sum(not is_taker(each) for each in refused)
+    return timedelta(seconds=min(2**times, 300) - 1)

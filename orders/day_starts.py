@@ -2,7 +2,8 @@
 
 Noted as soon as a worker looks after the day began, so what was lost before the day's first alert
 counts too. A decision that comes even earlier notes it itself (`orders.facts`). The first one
-stands.
+stands, so none is noted by a key that has not passed the account doctor: it may be of another
+account, and the day's losses would be counted from there.
 """
 
 from datetime import datetime
@@ -10,10 +11,12 @@ from decimal import Decimal
 from functools import partial
 
 import structlog
+from django.db import DatabaseError
 
-from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from brokers.selectors import passed_accounts, still_passes
+from orders.market import name_of
 from orders.models import DayStart
 from risk.models import RiskProfile
 from risk.selectors import day_start_of
@@ -28,7 +31,7 @@ def start_equity(
 ) -> Decimal | None:
     """What was noted for the day; else `equity`, which is noted now. In a write transaction."""
     found = _noted(account, day_start)
-    if found is not None or equity is None:
+    if found is not None or equity is None or account.trouble:
         return found
     fresh = DayStart(account=account, day_start=day_start, equity=equity)
     DayStart.objects.bulk_create([fresh], ignore_conflicts=True)
@@ -50,7 +53,17 @@ _NOTED = Prepared(
 
 def note_day_starts(*, now: datetime) -> int:
     """For each account and each risk profile that it trades under; how many days began."""
-    return sum(_note(account, now) for account in BrokerAccount.objects.filter(enabled=True))
+    return sum(_note_or_say(account, now) for account in passed_accounts())
+
+
+def _note_or_say(account: BrokerAccount, now: datetime) -> int:
+    try:
+        return _note(account, now)
+    except DatabaseError:
+        raise
+    except Exception as error:  # one that breaks must keep no other from its day
+        log.warning("day_start_not_noted", account=account.pk, error=name_of(error))
+        return 0
 
 
 def _note(account: BrokerAccount, now: datetime) -> int:
@@ -60,11 +73,13 @@ def _note(account: BrokerAccount, now: datetime) -> int:
     missing = wanted - set(noted.values_list("day_start", flat=True))
     if not missing:
         return 0
-    try:
-        equity = connect(account, now=lambda: now).account().equity
-    except BrokerError as error:
-        log.warning("day_start_not_noted", account=account.pk, code=error.code)
+    equity = connect(account, now=lambda: now).account().equity
+    return in_write_transaction(partial(_begin, account, missing, equity))
+
+
+def _begin(account: BrokerAccount, days: set[datetime], equity: Decimal) -> int:
+    if not still_passes(account):
         return 0
-    for day_start in missing:
-        in_write_transaction(partial(start_equity, account, day_start, equity))
-    return len(missing)
+    for day_start in days:
+        start_equity(account, day_start, equity)
+    return len(days)

@@ -44,8 +44,10 @@ _CONFIRMED = Prepared(
 )
 
 
-def note_drift(account: BrokerAccount, found: PositionDrift, *, now: datetime) -> Drift:
-    """Inside the comparison's transaction."""
+def note_drift(
+    account: BrokerAccount, found: PositionDrift, *, looked_at: datetime, now: datetime
+) -> Drift:
+    """Inside the comparison's transaction. `looked_at`: when the venue began to be read."""
     drift = Drift.objects.filter(
         account=account, symbol=found.symbol, healed_at__isnull=True
     ).first()
@@ -62,7 +64,7 @@ def note_drift(account: BrokerAccount, found: PositionDrift, *, now: datetime) -
     if drift.confirmed_at is None:
         if not same or _moved_since(account, found.symbol, drift.seen_at):
             drift.seen_at = now
-        elif now - drift.seen_at >= CONFIRM_AFTER:
+        elif looked_at - drift.seen_at >= CONFIRM_AFTER:
             drift.confirmed_at = now
             _shout(drift)
     drift.ours, drift.theirs = found.ours, found.theirs
@@ -117,7 +119,7 @@ def adopt_first(account: BrokerAccount, found: PositionDrift, *, now: datetime) 
 
 
 def _adopt(account: BrokerAccount, drift: Drift, actor: User, now: datetime, ip: str) -> None:
-    held = Position.objects.filter(account=account, symbol=drift.symbol, is_open=True)
+    held = Position.objects.filter(account=account, symbol=drift.symbol)
     ours = sum(held.values_list("quantity", flat=True), ZERO)
     if ours != drift.ours:
         raise Conflict(

@@ -7,6 +7,7 @@ always pass (I7).
 from datetime import datetime, timedelta
 
 from brokers.models import BrokerAccount
+from orders.clearing import unless_cleared
 from orders.models import LaneItem, Order
 from orders.terms import Terms, mapped_symbol
 from risk.models import RiskProfile
@@ -48,7 +49,8 @@ def refusal_at_the_gate(order: Order, *, now: datetime) -> Refusal | None:
         return "REDUCE_ONLY_STATE", "Trading was set to reduce before the order was sent."
     if states.paused:
         return "STRATEGY_PAUSED", "The strategy was paused before the order was sent."
-    return None if now - order.created_at < AT_ONCE else _too_late(order, now)
+    late = None if now - order.created_at < AT_ONCE else _too_late(order, now)
+    return late or unless_cleared(order)
 
 
 def _too_late(order: Order, now: datetime) -> Refusal | None:

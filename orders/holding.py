@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from brokers.types import Capabilities, Instrument
 from orders.deciding import decide_item
@@ -23,7 +23,7 @@ from orders.models import Decision, LaneItem, Reconciliation
 from orders.protection import LOWEST
 from orders.recording import lock_account
 from orders.settling import settle
-from orders.terms import Terms, effective_intent, mapped_symbol
+from orders.terms import UNREADABLE, Terms, effective_intent, mapped_symbol
 from risk.models import RiskProfile
 from risk.rules.timing import TOO_LATE, check_age
 from risk.types import Check
@@ -101,13 +101,7 @@ def _expire(item: LaneItem, now: datetime) -> bool:
     def work() -> bool:
         lock_account(item.account_id)
         held = LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.HELD.value, reason=REASON)
-        check = _too_old(item, now)
-        try:
-            if check is None or not held.exists():
-                raise _NotAnEntry
-            with transaction.atomic():
-                _refuse(item, check, now)
-        except _NotAnEntry:
+        if not held.exists() or not _is_refused(item, now):
             held.update(due_at=now + LOOK_AGAIN)
             return False
         held.update(status=LaneItem.Status.DONE.value, finished_at=now)
@@ -115,6 +109,23 @@ def _expire(item: LaneItem, now: datetime) -> bool:
         return True
 
     return in_write_transaction(work)
+
+
+def _is_refused(item: LaneItem, now: datetime) -> bool:
+    try:
+        check = _too_old(item, now)
+        if check is None:
+            return False
+        with transaction.atomic():
+            _refuse(item, check, now)
+    except DatabaseError:
+        raise
+    except _NotAnEntry:
+        return False
+    except Exception as error:  # ours: its own turn will tell, and no other waits for it
+        log.exception("held_item_failed", item=item.pk, error=type(error).__name__)
+        return False
+    return True
 
 
 def _refuse(item: LaneItem, check: Check, now: datetime) -> None:
@@ -154,11 +165,16 @@ def _too_old(item: LaneItem, now: datetime) -> Check | None:
 
 
 def _too_old_at(item: LaneItem) -> datetime:
-    ends = [
-        intent.aged_from(item.created_at) + timedelta(seconds=float(min(known)))
-        for intent, limits in _aged(item)
-        if (known := [limit for limit in limits if limit is not None])
-    ]
+    """Never, where that can't be read: its own turn will tell."""
+    try:
+        ends = [
+            intent.aged_from(item.created_at) + timedelta(seconds=float(min(known)))
+            for intent, limits in _aged(item)
+            if (known := [limit for limit in limits if limit is not None])
+        ]
+    except UNREADABLE as error:
+        log.warning("held_item_unreadable", item=item.pk, error=type(error).__name__)
+        ends = []
     return min(ends, default=item.created_at + NEVER)
 
 

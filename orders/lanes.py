@@ -17,6 +17,11 @@ from tradehub.lib.prepared import Prepared
 
 LEASE = timedelta(seconds=10)
 """How long a lane stays claimed without a sign of life from its holder."""
+LONGEST_WAIT = timedelta(minutes=10)
+"""Nothing is made to wait longer at once: what is due later was queued by a clock that was set
+back since, and is due."""
+FAILED_OFTEN = 5
+"""What has failed on our side so often keeps nothing behind it waiting."""
 
 AHEAD = (LaneItem.Kind.PROTECT, LaneItem.Kind.CANCEL, LaneItem.Kind.HALT)
 
@@ -38,9 +43,7 @@ def claim_lane(*, account_id: str, holder: str, now: datetime) -> Claim | None:
     `holder` must never be the same twice."""
 
     def claim() -> bool:
-        free = Lane.objects.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=account_id
-        )
+        free = Lane.objects.exclude(_held(now)).filter(pk=account_id)
         if free.update(holder=holder, lease_until=now + LEASE):
             return True
         if Lane.objects.filter(pk=account_id).exists():
@@ -50,6 +53,11 @@ def claim_lane(*, account_id: str, holder: str, now: datetime) -> Claim | None:
 
     taken = in_write_transaction(claim, forgettable=True)
     return Claim(account_id, holder) if taken else None
+
+
+def _held(now: datetime) -> Q:
+    """Not by a lease of a clock that was set back since; another host's may be a bit ahead."""
+    return Q(lease_until__gte=now, lease_until__lte=now + 2 * LEASE)
 
 
 def hold_lane(claim: Claim, *, now: datetime) -> None:
@@ -74,29 +82,38 @@ def release_lane(claim: Claim) -> None:
 
 def next_item(account_id: str, *, now: datetime) -> LaneItem | None:
     """What is to be done now. Protection, cancels and halts depend on no other item and pass all
-    others. Of those, the oldest; None while the oldest waits for its time, so order is kept."""
-    item = _NEXT.first(account=account_id, now=now)
-    return item if item is not None and item.due_at <= now else None
+    others. Of those, the oldest; None while the oldest waits for its time, so order is kept: but
+    for one that has failed often, which is passed meanwhile."""
+    item = _NEXT.first(account=account_id, now=now, never=now + LONGEST_WAIT)
+    return item if item is not None and is_due(item, now) else None
+
+
+def is_due(item: LaneItem, now: datetime) -> bool:
+    return item.due_at <= now or item.due_at > now + LONGEST_WAIT
 
 
 _NEXT = Prepared(
-    lambda account, now: LaneItem.objects.filter(
-        ~Q(kind__in=AHEAD) | Q(due_at__lte=now),
+    lambda account, now, never: LaneItem.objects.filter(
+        (~Q(kind__in=AHEAD) & Q(attempts__lt=FAILED_OFTEN))
+        | Q(due_at__lte=now)
+        | Q(due_at__gt=never),
         account_id=account,
         status=LaneItem.Status.QUEUED.value,
     ).order_by(Case(When(kind__in=AHEAD, then=0), default=1), "id")[:1],
     texts=["account"],
-    times=["now"],
+    times=["now", "never"],
 )
 
 
 def lanes_with_work(*, now: datetime) -> list[str]:
     """Accounts with something due, or with an order that a dead worker left half sent."""
-    due = LaneItem.objects.filter(status=LaneItem.Status.QUEUED, due_at__lte=now)
+    due = LaneItem.objects.filter(
+        Q(due_at__lte=now) | Q(due_at__gt=now + LONGEST_WAIT), status=LaneItem.Status.QUEUED
+    )
     unsettled = Order.objects.filter(
         status__in=[OrderStatus.SENDING.value, OrderStatus.UNCONFIRMED.value]
     ).exclude(reason="NEEDS_REVIEW")
     accounts = set(due.values_list("account_id", flat=True).distinct())
     accounts |= set(unsettled.values_list("account_id", flat=True).distinct())
-    busy = Lane.objects.filter(pk__in=accounts, lease_until__gte=now)
+    busy = Lane.objects.filter(_held(now), pk__in=accounts)
     return sorted(accounts - set(busy.values_list("pk", flat=True)))

@@ -1,8 +1,9 @@
 """Order lifecycle: which event may follow which status.
 
-Pure: no database, no clock. `orders.services` is the only writer of a status, and this table is
-the only rule it asks. A venue may report a fill after a cancel, so CANCELED, EXPIRED and REJECTED
-still take fills; UNCONFIRMED is left only on evidence from the venue.
+Pure: no database, no clock. `orders.recording` is the only writer of a status (`orders.adopting`
+writes the first one of an order that is not ours), and this table is the only rule it asks. A venue
+may report a fill after a cancel, so CANCELED, EXPIRED and REJECTED still take fills; UNCONFIRMED is
+left only on evidence from the venue.
 """
 
 from collections.abc import Mapping
@@ -93,6 +94,8 @@ AT_VENUE = frozenset({S.OPEN, S.PARTIALLY_FILLED})
 UNSETTLED = frozenset({S.QUEUED, S.SENDING, S.UNCONFIRMED})
 """Not final for a signal: nobody knows yet what became of it."""
 ENDED = frozenset(set(S) - WORKING)
+NEEDS_REVIEW = "NEEDS_REVIEW"
+"""The reason of an unconfirmed order that was handed to its owner."""
 
 
 def next_status(status: S, event: OrderEventName) -> S:

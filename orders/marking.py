@@ -13,17 +13,18 @@ from decimal import Decimal
 from itertools import groupby
 
 import structlog
+from django.db import DatabaseError
 
 from brokers.base import Broker
 from brokers.budget import at
 from brokers.budgeting import Priority
-from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.prices.places import Place
 from brokers.prices.shared import known_prices, places_at
 from brokers.registry import connect
 from brokers.types import Quote
 from orders.ledger import Holding, unrealized_pnl
+from orders.market import name_of
 from orders.models import Position
 from orders.selectors import todays_pnl
 from tradehub.core.money import plain, plain_or_none
@@ -105,9 +106,11 @@ class Marker:
             with at(Priority.LAST):
                 for each in sorted(positions, key=lambda one: prices.told_of(one) is None):
                     moved += self._publish_position(each, self._quote(each, prices))
-        except BrokerError as error:
+        except DatabaseError:
+            raise
+        except Exception as error:  # one account that breaks must keep no other from its marks
             if self._said.due(f"marks {account.pk}"):
-                log.warning("marks_failed", account=account.pk, code=error.code)
+                log.warning("marks_failed", account=account.pk, error=name_of(error))
         if moved:
             self._moved.setdefault(account.pk, account)
         return moved
@@ -150,9 +153,11 @@ class Marker:
             try:
                 with at(Priority.LAST):
                     self._publish_equity(connect(account, now=self.clock), account)
-            except BrokerError as error:
+            except DatabaseError:
+                raise
+            except Exception as error:  # as above
                 if self._said.due(f"equity {account.pk}"):
-                    log.warning("equity_failed", account=account.pk, code=error.code)
+                    log.warning("equity_failed", account=account.pk, error=name_of(error))
 
     def _publish_equity(self, broker: Broker, account: BrokerAccount) -> None:
         state = broker.account()

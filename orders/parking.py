@@ -1,8 +1,9 @@
 """What an operator does with a lane item that is stuck: park it, so that its lane goes on, or
 queue a parked one again. Each is audited.
 
-Queueing again is safe: a decision that was made stays, and an order that was sent is not sent
-again. Only parked items can be queued again, so nothing that was done is done twice.
+What a parked item had still to send ends as denied: it would hold its room, and keep its position
+from being closed, for good. Queueing again is safe: a decision that was made stays, and nothing
+that was sent, or ended, is sent again. Only parked items can be queued again.
 """
 
 from datetime import datetime
@@ -10,7 +11,9 @@ from datetime import datetime
 from accounts import audit
 from accounts.models import User
 from orders.doorbell import ring_on_commit
+from orders.ending import deny_unsent
 from orders.models import LaneItem
+from orders.recording import lock_account
 from orders.settling import settle
 from tradehub.lib.db import in_write_transaction
 
@@ -21,9 +24,12 @@ def park_item(*, item: LaneItem, actor: User, now: datetime, ip: str = "") -> bo
     """False: it was done or parked in the meantime."""
 
     def work() -> bool:
+        lock_account(item.account_id)
         waiting = LaneItem.objects.filter(pk=item.pk, status__in=_STUCK)
         if not waiting.update(status=LaneItem.Status.PARKED.value, finished_at=now):
             return False
+        text = "Whoever runs this server has taken its item out of the account's lane."
+        deny_unsent(item, text, now)
         _record(item, "lane_item.parked", actor, now, ip)
         settle(item.signal_id)
         # What waited behind it may be due.

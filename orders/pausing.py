@@ -4,7 +4,9 @@ from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 
-from orders.lanes import hold_lane
+from django.db.models import Q
+
+from orders.lanes import LONGEST_WAIT, hold_lane
 from orders.models import LaneItem
 from orders.sending import Desk
 from tradehub.lib.db import in_write_transaction
@@ -17,7 +19,7 @@ def pause_item(desk: Desk, item: LaneItem, seconds: float, *, failed: bool = Fal
     def pause() -> None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        rows.update(due_at=now + timedelta(seconds=seconds), **changes)
+        rows.update(due_at=now + _wait(seconds), **changes)
 
     in_write_transaction(pause)
 
@@ -31,7 +33,13 @@ def pause_items(desk: Desk, items: Collection[LaneItem], seconds: float) -> None
 def _pause_all(desk: Desk, ids: list[int], seconds: float) -> None:
     now = desk.clock()
     hold_lane(desk.claim, now=now)
-    until = now + timedelta(seconds=seconds)
+    until = now + _wait(seconds)
     LaneItem.objects.filter(
-        pk__in=ids, status=LaneItem.Status.QUEUED.value, due_at__lt=until
+        Q(due_at__lt=until) | Q(due_at__gt=now + LONGEST_WAIT),
+        pk__in=ids,
+        status=LaneItem.Status.QUEUED.value,
     ).update(due_at=until)
+
+
+def _wait(seconds: float) -> timedelta:
+    return min(timedelta(seconds=seconds), LONGEST_WAIT)

@@ -19,6 +19,7 @@ from orders.models import LaneItem, Order, Position
 from orders.protection import (
     NewChild,
     Protection,
+    after_entry,
     after_target,
     resolve_protection,
     with_watched,
@@ -84,7 +85,7 @@ def _apply(
     held = Holding(position.quantity, position.average_entry_price)
     effect = apply_fill(held, fill.side, fill.moved, fill.price)
     effect = without_dust(effect, fill.least, was_open=position.is_open)
-    protection = _protection_after(position, order, effect)
+    protection = _protection_after(position, order, fill, effect)
     asked_before = position.protected is not None
     _save_position(
         position,
@@ -92,11 +93,11 @@ def _apply(
         quantity=effect.holding.quantity,
         average_entry_price=effect.holding.average_price,
         is_open=not effect.flat,
-        protection=_protection_json(protection, position, order),
-        protected=False if protection else None,
+        protection=protection,
+        protected=None if protection is None else False,
         **_totals(position, order, fill, effect, first),
     )
-    if protection or asked_before:
+    if protection is not None or asked_before:
         queue_protection(position, now=now)
     if effect.opened:
         _look_at_others(position, now)
@@ -130,8 +131,14 @@ def _shares(
     """Whose position an execution that is not ours changes, and by how much of it.
 
     What is closed by hand was held by somebody: first what no strategy owns, then the strategies'
-    positions, oldest first, or their exits would open the opposite. The rest is nobody's."""
-    shares, left = _closing(_open_positions(account_id, symbol), change, now)
+    positions, oldest first, or their exits would open the opposite, and last what was left of
+    former ones as too little to sell alone. The rest is nobody's."""
+    rows = list(Position.objects.filter(account_id=account_id, symbol=symbol))
+    shares, left = _closing([each for each in rows if each.is_open], change, now)
+    if left:
+        rest = left.copy_sign(change)
+        dust, left = _closing([each for each in rows if not each.is_open], rest, now)
+        shares += dust
     if left:
         mine = next((each for each, _ in shares if each.strategy_id is None), None)
         shares.append((mine or _position(owner_id, account_id, symbol, None, now), left))
@@ -170,18 +177,6 @@ def _closing(
             shares.append((position, part))
             left = EXACT.subtract(left, part)
     return shares, left
-
-
-def _protection_json(
-    protection: Protection, position: Position, order: Order | None
-) -> dict[str, Any] | None:
-    """With the entry that asked for it, which its children will have as their parent."""
-    if not protection:
-        return None
-    if order is not None and order.role == OrderRole.ENTRY and order.protection is not None:
-        return protection.to_json() | {"entry": order.pk}
-    before = position.protection or {}
-    return protection.to_json() | {"entry": before["entry"]}
 
 
 def _totals(
@@ -239,21 +234,50 @@ def set_protected(
         _save_position(position, now, **changes)
 
 
-def _protection_after(position: Position, order: Order | None, effect: FillEffect) -> Protection:
-    """What the position asks for after a fill of `order`."""
+def _protection_after(
+    position: Position, order: Order | None, fill: FillReport, effect: FillEffect
+) -> dict[str, Any] | None:
+    """What the position asks for after a fill of `order`, with the entry that asked for it, which
+    its children will have as their parent."""
     if effect.flat:
-        return Protection()
-    if order is None:
-        return Protection() if effect.opened else Protection.from_json(position.protection)
-    if order.role == OrderRole.ENTRY and order.protection is not None:
-        assert order.average_fill_price is not None
-        stop, targets = protection_asked(order.protection)
-        return resolve_protection(OrderSide(order.side), order.average_fill_price, stop, targets)
-    held = Protection() if effect.opened else Protection.from_json(position.protection)
-    if order.role == OrderRole.TAKE_PROFIT:
+        return None
+    before = None if effect.opened else position.protection
+    entry = None if before is None else before["entry"]
+    held = Protection.from_json(before)
+    if order is not None and _asks(order, entry, effect):
+        asked = _asked_by(order)
+        if not effect.opened and _is_more(order, entry, fill):
+            asked = after_entry(held, asked, position.quantity, effect.holding.quantity)
+        held, entry = asked, order.pk
+    elif order is not None and order.role == OrderRole.TAKE_PROFIT:
         taken = abs(EXACT.subtract(position.quantity, effect.holding.quantity))
-        return _without_target(held, order, taken, position.quantity)
-    return held
+        held = _without_target(held, order, taken, position.quantity)
+    return held.to_json() | {"entry": entry} if held else None
+
+
+def _asks(order: Order, entry: str | None, effect: FillEffect) -> bool:
+    """An entry on the side that is held, unless a newer one has asked since."""
+    if order.role != OrderRole.ENTRY or order.protection is None:
+        return False
+    on_its_side = effect.holding.quantity * OrderSide(order.side).sign > 0
+    return on_its_side and (entry is None or order.pk >= entry)
+
+
+def _is_more(order: Order, entry: str | None, fill: FillReport) -> bool:
+    """It has asked already, with an earlier fill, or the order has whose place it took."""
+    if entry is None:  # all that it asked for was done
+        return order.filled_quantity > fill.quantity
+    earlier: Order | None = order
+    while earlier is not None and earlier.pk != entry:
+        earlier = earlier.replaces
+    return earlier is not None
+
+
+def _asked_by(entry: Order) -> Protection:
+    assert entry.protection is not None
+    assert entry.average_fill_price is not None
+    stop, targets = protection_asked(entry.protection)
+    return resolve_protection(OrderSide(entry.side), entry.average_fill_price, stop, targets)
 
 
 def protection_asked(data: dict[str, Any]) -> tuple[StopLoss | None, tuple[TakeProfit, ...]]:

@@ -61,13 +61,28 @@ def propose_entry(
         newer_at=facts.sequence.newer_at(intent.symbol),
         max_age_seconds=intent.max_age_seconds,
         leverage=intent.leverage,
+        price_good_for=_good_for(intent, market),
         delayed=str(intent.extras.get("exchange") or "").endswith(("_DL", "_DLY")),
     )
-    request = SizingRequest(
+    request = _sizing_of(plan, snapshot, instrument or _NO_INSTRUMENT, intent, terms, facts)
+    if leg.quantity is not None:
+        request = _fixed(request, leg.quantity)
+    return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
+
+
+def _sizing_of(
+    plan: EntryPlan,
+    snapshot: Snapshot,
+    instrument: Instrument,
+    intent: Intent,
+    terms: Terms,
+    facts: Facts,
+) -> SizingRequest:
+    return SizingRequest(
         rules=facts.sizing_rules,
-        price=price,
-        step=_step(instrument or _NO_INSTRUMENT, intent.order_type),
-        min_quantity=(instrument or _NO_INSTRUMENT).min_quantity,
+        price=plan.price,
+        step=_step(instrument, intent.order_type),
+        min_quantity=instrument.min_quantity,
         equity=facts.equity,
         buying_power=snapshot.buying_power,
         signal_size=intent.size,
@@ -76,13 +91,10 @@ def propose_entry(
         leverage=intent.leverage or ONE,
         held_quantity=snapshot.held_quantity,
         conviction=intent.conviction,
-        stop_price=protection.stop_price,
+        stop_price=plan.stop_price,
         target_prices=plan.target_prices,
         caps=(*caps_from(facts.limits, snapshot), *_venue_caps(plan)),
     )
-    if leg.quantity is not None:
-        request = _fixed(request, leg.quantity)
-    return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
 
 
 def _power(power: Decimal | None, intent: Intent, market: Market) -> Decimal | None:
@@ -91,6 +103,12 @@ def _power(power: Decimal | None, intent: Intent, market: Market) -> Decimal | N
     if power is None or counted is None or intent.leverage is None:
         return power
     return ratio(EXACT.multiply(power, intent.leverage), counted)
+
+
+def _good_for(intent: Intent, market: Market) -> int | None:
+    """What may rest waits for a price; what is to fill at once has to have one."""
+    at_market = intent.order_type is OrderType.MARKET
+    return market.capabilities.fills_within if at_market else None
 
 
 def _most(instrument: Instrument | None, kind: OrderType | None) -> Decimal | None:

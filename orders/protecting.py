@@ -23,16 +23,18 @@ from orders.children import (
     CHILD_ROLES,
     as_children,
     children_of,
+    closes_anothers,
     create_children,
     create_pair,
     is_taker,
+    pause_after_refusals,
     was_tried,
     working_children,
     working_takers,
 )
 from orders.closing import close_bare, terms_of_entry
 from orders.lanes import LostLane, hold_lane
-from orders.lifecycle import WORKING, OrderEventName
+from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of
 from orders.models import LaneItem, Order, Position
 from orders.monitoring import watch_prices
@@ -64,10 +66,13 @@ _HELD = (
 )
 EXITS_FIRST = timedelta(seconds=30)
 """For so long protection gives way to an exit that waits for the quantity to be free."""
+LEFT_OVER = timedelta(seconds=10)
+"""After so long a cancel is asked for again that left a child working which does not fit."""
 _REST = "Its rest was cancelled, so that what has filled can have its stop."
 
-Shape = tuple[Decimal, Protection]
-"""Quantity and protection of a position: what its children are planned for."""
+Shape = tuple[Decimal, Protection, frozenset[str]]
+"""What a position's children are planned for: its quantity and protection, and which of those that
+work would close what is another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +224,14 @@ def _write_children(desk: Desk, position_id: str, grid: _Grid) -> Shape:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         fresh = Position.objects.get(pk=position_id)
-        place = _plan(fresh, working_children(position_id), grid, now).place
+        children = working_children(position_id)
+        place = _plan(fresh, children, grid, now).place
         roles = [each.role for each in place]
         if grid.holds_balance and roles == [OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT]:
             create_pair(fresh, place[0], place[1], now)
         else:
             create_children(fresh, place, now)
-        return _shape(fresh)
+        return _shape(fresh, children)
 
     return in_write_transaction(write)
 
@@ -249,8 +255,9 @@ def _watched(position: Position, children: list[Order], grid: _Grid) -> list[New
     return target_orders(position.quantity, asked, grid.step, grid.least(asked.stop_price))
 
 
-def _shape(position: Position) -> Shape:
-    return position.quantity, Protection.from_json(position.protection)
+def _shape(position: Position, children: Sequence[Order]) -> Shape:
+    wide = frozenset(each.pk for each in children if closes_anothers(each))
+    return position.quantity, Protection.from_json(position.protection), wide
 
 
 def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
@@ -265,14 +272,15 @@ def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
         hold_lane(desk.claim, now=now)
         position = Position.objects.get(pk=position_id)
         _end_items(position, now)
-        if _is_met(position_id) or _shape(position) != meant_for:
+        children = working_children(position_id)
+        if _is_met(position_id) or _shape(position, children) != meant_for:
             queue_protection(position, now=now)
             return False
+        _look_again_if_left_over(position, children, grid, now)
         if not position.is_open or not position.protection:
             set_protected(position, None, now=now)
             return False
         # An unconfirmed child is not placed twice, and is not taken for protection either.
-        children = working_children(position_id)
         sure = [each for each in children if each.status != OrderStatus.UNCONFIRMED]
         missing = {each.role for each in _plan(position, sure, grid, now).place}
         set_protected(position, not missing, now=now, watched=_watched(position, sure, grid))
@@ -286,6 +294,17 @@ def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
         return True
 
     return in_write_transaction(judge)
+
+
+def _look_again_if_left_over(
+    position: Position, children: list[Order], grid: _Grid, now: datetime
+) -> None:
+    """The venue refused to cancel what does not fit, or has not done so yet: it could close more
+    than is held, or what comes next. Until it is gone, also where nothing is held any more."""
+    too_much = _plan(position, children, grid, now).cancel
+    if any(each.status in AT_VENUE and each.pk in too_much for each in children):
+        pause = max(LEFT_OVER, pause_after_refusals(position, now))
+        queue_protection(position, now=now, after=pause)
 
 
 def _is_met(position_id: str) -> bool:

@@ -6,7 +6,7 @@ any two steps is mended by asking again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Context, Decimal
 from typing import Any
 
@@ -34,6 +34,8 @@ WATCHED = "watched"
 class Target:
     price: Decimal
     fraction: Decimal = ONE
+    number: int = field(default=0, compare=False)
+    """Which of those that its entry asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,7 @@ class Protection:
         if stop is not None:
             stop = max(round_nearest(stop, tick), tick)
         targets = tuple(
-            Target(max(round_nearest(each.price, tick), tick), each.fraction)
-            for each in self.targets
+            replace(each, price=max(round_nearest(each.price, tick), tick)) for each in self.targets
         )
         return Protection(stop, targets)
 
@@ -63,7 +64,11 @@ class Protection:
         return {
             "stop_price": None if self.stop_price is None else plain(self.stop_price),
             "targets": [
-                {"price": plain(each.price), "fraction": plain(each.fraction)}
+                {
+                    "price": plain(each.price),
+                    "fraction": plain(each.fraction),
+                    "number": each.number,
+                }
                 for each in self.targets
             ],
         }
@@ -75,7 +80,10 @@ class Protection:
         stop = data["stop_price"]
         return cls(
             None if stop is None else Decimal(stop),
-            tuple(Target(Decimal(t["price"]), Decimal(t["fraction"])) for t in data["targets"]),
+            tuple(
+                Target(Decimal(t["price"]), Decimal(t["fraction"]), t.get("number", place))
+                for place, t in enumerate(data["targets"])
+            ),
         )
 
 
@@ -123,10 +131,10 @@ def resolve_protection(
         if stop is not None and stop <= 0:
             stop = tick or LOWEST  # asked for, so never dropped: it would not be missed
     targets = []
-    for each in take_profits:
+    for number, each in enumerate(take_profits):
         price = _price(basis, side.sign, each, tick)
         if price is not None and price > 0:
-            targets.append(Target(price, each.fraction))
+            targets.append(Target(price, each.fraction, number))
     return Protection(stop, tuple(targets))
 
 
@@ -259,11 +267,37 @@ def after_target(
     return _shared(held.stop_price, shares, left)
 
 
+def after_entry(held: Protection, asked: Protection, before: Decimal, after: Decimal) -> Protection:
+    """What is asked for once the entry that asked for it has made more of the position.
+
+    Of what it added each target takes its share, of what was held before what was left to it: in
+    all no more than its share of the whole entry, however parts and targets came about."""
+    whole = abs(after)
+    left = {each.number: taken for each, taken in _amounts(held.targets, abs(before))}
+    shares = []
+    for each, taken in _amounts(asked.targets, EXACT.subtract(whole, abs(before))):
+        share = EXACT.add(taken, left.get(each.number, ZERO))
+        shares.append((each, whole if each.fraction == ONE else share))
+    return _shared(asked.stop_price, shares, whole)
+
+
+def _amounts(targets: Sequence[Target], size: Decimal) -> list[tuple[Target, Decimal]]:
+    """What each takes of so much, before it is rounded; a whole one takes what is left."""
+    left, amounts = size, []
+    for each in targets:
+        taken = left if each.fraction == ONE else min(left, EXACT.multiply(size, each.fraction))
+        amounts.append((each, taken))
+        left = EXACT.subtract(left, taken)
+    return amounts
+
+
 def _shared(
     stop_price: Decimal | None, shares: Sequence[tuple[Target, Decimal]], whole: Decimal
 ) -> Protection:
     """Rounded up at the last digit, or a share would lose a whole step as it is rounded down."""
-    targets = (Target(each.price, min(ONE, _SHARES.divide(share, whole))) for each, share in shares)
+    targets = (
+        replace(each, fraction=min(ONE, _SHARES.divide(share, whole))) for each, share in shares
+    )
     return Protection(stop_price, tuple(targets))
 
 

@@ -7,11 +7,11 @@ duty is done only while the database lets the comparisons be written.
 """
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from brokers.models import BrokerAccount
 from brokers.registry import connect
+from orders.abreast import Abreast
 from orders.background import with_connection
 from orders.holding import expire_held
 from orders.reconciling import (
@@ -32,28 +32,24 @@ class Reconciler:
     def __init__(self, *, every: float = EVERY_SECONDS) -> None:
         self._every = every
         self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._busy: set[str] = set()
         self._broken = threading.Event()
         """A comparison could not be written since the last look, and will not be next time."""
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._comparisons = Abreast("reconcile", OF_ONE_VENUE)
 
     def start(self) -> None:
         """At once, in the caller's thread: every account must be compared before it trades."""
         with_connection(lambda: require_reconciliation(now=utc_now()), FAILED)
         threading.Thread(target=self._run, name="reconciler", daemon=True).start()
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = False) -> None:
         self._stop.set()
-        for pool in [*self._pools.values()]:
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._comparisons.close(wait=wait)
 
     def look(self) -> int:
         """Hand every account that is due to its venue's threads; how many."""
-        due = [each for each in due_accounts(now=utc_now()) if self._take(each.pk)]
-        for account in due:
-            self._pool(account.kind).submit(self._compare, account)
-        return len(due)
+        due = due_accounts(now=utc_now())
+        give = self._comparisons.give
+        return sum(give(each.pk, each.kind, partial(self._compare, each)) for each in due)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
@@ -68,23 +64,7 @@ class Reconciler:
             duties.done("reconciliation", utc_now())
 
     def _compare(self, account: BrokerAccount) -> None:
-        try:
-            with_connection(partial(_compare, account), FAILED, self._broken.set)
-        finally:
-            with self._lock:
-                self._busy.discard(account.pk)
-
-    def _take(self, account_id: str) -> bool:
-        with self._lock:
-            if account_id in self._busy:
-                return False
-            self._busy.add(account_id)
-            return True
-
-    def _pool(self, kind: str) -> ThreadPoolExecutor:
-        if kind not in self._pools:
-            self._pools[kind] = ThreadPoolExecutor(OF_ONE_VENUE, f"reconcile-{kind}")
-        return self._pools[kind]
+        with_connection(partial(_compare, account), FAILED, self._broken.set)
 
 
 def _compare(account: BrokerAccount) -> None:

@@ -3,7 +3,8 @@
 Pure. A part of the venue's books that is None was not told: nothing is concluded from it, least of
 all that something is flat or gone. What was told, even if empty, counts. Fills are one by the
 venue's fill id. An order of ours that is leaving right now (`sending`) is its lane's alone, and the
-position of its symbol is not judged meanwhile.
+position of its symbol is not judged meanwhile. Nor is anything of that symbol taken for somebody
+else's which the venue tells without a client order id: it may be that order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,8 @@ IN_FLIGHT = frozenset({OrderStatus.SENDING, OrderStatus.UNCONFIRMED})
 _ASKED_FOR = AT_VENUE | {OrderStatus.UNCONFIRMED}
 _TAKES_NO_FILL = frozenset({OrderStatus.QUEUED, OrderStatus.DENIED})
 """What such an order did to the position all the same shows as a drift."""
+NAMELESS = "venue:", "fill:"
+"""How names begin that are made here, for what the venue tells without a client order id."""
 _ENDINGS = frozenset({ReportStatus.CANCELED, ReportStatus.REJECTED, ReportStatus.EXPIRED})
 
 
@@ -32,6 +35,8 @@ class OurOrder:
     quantity: Decimal
     filled_quantity: Decimal = ZERO
     venue_order_id: str = ""
+    in_review: bool = False
+    """Handed to its owner: nobody knows for how long it stays in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,9 @@ class OurBooks:
     fills: frozenset[str]
     """The venue's ids of the fills that are recorded."""
     positions: Mapping[str, Decimal]
-    """The account's net by symbol, signed."""
+    """The account's net by symbol, signed; with what is too little to be traded."""
+    dust: Mapping[str, Decimal] = field(default_factory=dict)
+    """Of that net, what is held in positions that are none for its smallness."""
     drifting: frozenset[str] = frozenset()
     """Symbols that differed when we looked last."""
     baseline: datetime | None = None
@@ -55,6 +62,8 @@ class TheirBooks:
     positions: tuple[VenuePosition, ...] | None
     asked: Mapping[str, OrderReport | None] = field(default_factory=dict)
     """Single orders that were asked for; None: the venue is sure that it does not know it."""
+    held_for: float = 0.0
+    """Seconds after which our own rate budget has room for what was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +236,22 @@ def _external(
 ) -> Iterator[Finding]:
     reports = {each.client_order_id: each for each in theirs.open_orders or ()}
     reports |= {name: report for name, report in theirs.asked.items() if report is not None}
+    leaving = {each.symbol for each in ours.orders.values() if _may_lack_its_number(each)}
     for name in sorted({*reports, *fresh} - set(ours.orders)):
         fills = tuple(fill for fill in fresh.get(name, ()) if _counts(fill, ours))
         report = reports.get(name)
+        symbols = {each.symbol for each in fills} | ({report.symbol} if report else set())
+        if name.startswith(NAMELESS) and symbols & leaving:
+            continue
         if report is None:
             if fills:
                 yield ExternalFills(told_by_fills(fills))
         elif fills or report.status in (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED):
             yield ExternalOrder(with_fills(replace(report, fills=()), fills))
+
+
+def _may_lack_its_number(order: OurOrder) -> bool:
+    return order.status in IN_FLIGHT and not order.in_review and not order.venue_order_id
 
 
 def _counts(fill: FillReport, ours: OurBooks) -> bool:
@@ -258,11 +275,18 @@ def _of_positions(
         mine, there = expected.get(symbol, ZERO), held.get(symbol)
         quantity = ZERO if there is None else there.quantity
         least = ZERO if there is None else there.least
-        if mine != quantity and abs(mine - quantity) >= least:
+        # Dust that was swept away at the venue is missed by nobody.
+        swept = EXACT.subtract(mine, ours.dust.get(symbol, ZERO))
+        if _differs(mine, quantity, least) and _differs(swept, quantity, least):
             price = None if there is None else there.average_price
             yield PositionDrift(symbol, mine, quantity, price)
         elif symbol in ours.drifting:
             yield Agreed(symbol)
+
+
+def _differs(mine: Decimal, theirs: Decimal, least: Decimal) -> bool:
+    """By something that can be traded: `least` is of the account's net, not of each position."""
+    return mine != theirs and abs(mine - theirs) >= least
 
 
 def _with_fills_of(findings: Iterable[Finding], ours: OurBooks) -> dict[str, Decimal]:

@@ -6,13 +6,13 @@ changes nothing. An account trades only once it is reconciled: until then its la
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 
 from brokers.base import Broker
@@ -42,8 +42,8 @@ from orders.reconciliation import (
     TheirBooks,
     reconcile,
 )
-from orders.recording import lock_account
-from orders.venue_books import ask_further, prices_of, read_ours, read_theirs
+from orders.recording import deny_child, lock_account
+from orders.venue_books import ask_further, named_anew, prices_of, read_ours, read_theirs
 from tradehub.core.intent import iso
 from tradehub.core.words import OrderSide, OrderSource
 from tradehub.lib.clock import utc_now
@@ -58,7 +58,9 @@ LOOKBACK = timedelta(minutes=5)
 AT_WORK, IDLE = timedelta(seconds=30), timedelta(seconds=60)
 IN_DOUBT, FAILED = timedelta(seconds=3), timedelta(seconds=5)
 HELD_BACK = timedelta(seconds=15)
-"""After one that the rate budget did not let out: asking oftener gets no more of it."""
+"""After one that the venue refused for its rate. One that our own budget did not let out is due
+when that has room again, as are all others: the one of longest ago then goes first, and none comes
+each time when the others have used it up."""
 DOUBT_FOR = timedelta(seconds=5)
 """A venue must contradict us at least so long, in two looks, before its word ends an order."""
 CLAIMED_FOR = timedelta(seconds=60)
@@ -88,6 +90,8 @@ class _Look:
     error: str
     started: datetime
     settle: timedelta
+    due_at: datetime
+    """The account's turn as it was then: what is asked for meanwhile is another one."""
 
 
 # ---- what is required ----
@@ -113,14 +117,23 @@ def ensure_reconciled(
 ) -> bool:
     """May the account's lane trade? Compares first where that is required and due. If not, what
     waits in the lane is held. Raises LostLane."""
-    if not is_required(account.pk):
+    last = _TRADING.rows(account=account.pk)
+    if last and not _key_is_newer(account, *last[0]):
         return True
+    if last:
+        require_reconciliation_of(account.pk, clock())
     if claim_comparison(account.pk, now=clock()):
         reconcile_or_note(account, lambda: broker, clock=clock)
         if not is_required(account.pk):
             return True
     hold_waiting(claim, clock=clock)
     return False
+
+
+def _key_is_newer(account: BrokerAccount, reconciled_at: datetime | None) -> bool:
+    """The last comparison was made with another key, maybe of another account."""
+    changed_at = account.credentials_changed_at
+    return changed_at is not None and reconciled_at is not None and reconciled_at < changed_at
 
 
 def is_required(account_id: str) -> bool:
@@ -130,7 +143,7 @@ def is_required(account_id: str) -> bool:
 
 _TRADING = Prepared(
     lambda account: Reconciliation.objects.filter(pk=account, required_at__isnull=True).values_list(
-        "pk"
+        "reconciled_at"
     ),
     texts=["account"],
 )
@@ -143,7 +156,7 @@ def claim_comparison(account_id: str, *, now: datetime) -> bool:
     """Whether the comparison is due and nobody else makes it: then it is the caller's."""
 
     def claim() -> bool:
-        due = Reconciliation.objects.filter(pk=account_id, due_at__lte=now)
+        due = Reconciliation.objects.filter(_is_due(now), pk=account_id)
         if due.update(due_at=now + CLAIMED_FOR, attempted_at=now):
             return True
         if Reconciliation.objects.filter(pk=account_id).exists():
@@ -154,13 +167,18 @@ def claim_comparison(account_id: str, *, now: datetime) -> bool:
     return in_write_transaction(claim)
 
 
+def _is_due(now: datetime) -> Q:
+    """Also what no pause of ours explains: the clock was set back."""
+    return Q(due_at__lte=now) | Q(due_at__gt=now + 2 * CLAIMED_FOR)
+
+
 def due_accounts(*, now: datetime) -> list[BrokerAccount]:
     """Accounts to compare now: those whose time has come, and those never compared. The one that
     was compared longest ago goes first, so that all get their share where the venue's limit does
     not suffice for all. A disabled one only while something of it is open."""
-    due = Q(reconciliation__due_at__lte=now) | Q(reconciliation__isnull=True)
+    waiting = Reconciliation.objects.exclude(_is_due(now))
     longest_ago = F("reconciliation__reconciled_at").asc(nulls_first=True)
-    rows = BrokerAccount.objects.filter(due).order_by(longest_ago, "pk")
+    rows = BrokerAccount.objects.exclude(pk__in=waiting.values("pk")).order_by(longest_ago, "pk")
     return [each for each in rows if each.enabled or anything_open(each.pk)]
 
 
@@ -195,10 +213,10 @@ def reconcile_account(
 ) -> Reconciled:
     """Compare the account with its venue now, and heal what can be healed."""
     look = _read(account, broker, clock)
-    findings, lingering = in_write_transaction(lambda: _write(look, clock()))
+    found, lingering = in_write_transaction(lambda: _write(look, clock()))
     for each in lingering:
         _end_at_venue(account, broker, each)
-    return Reconciled(account.pk, findings, look.error)
+    return found
 
 
 def reconcile_now(account: BrokerAccount, *, clock: Clock = utc_now) -> Reconciled:
@@ -214,19 +232,22 @@ def _read(account: BrokerAccount, broker: Broker, clock: Clock) -> _Look:
     since = started if last is None else last - LOOKBACK
     waits = row is None or row.required_at is not None
     # Of a venue's limit the rounds leave something to accounts that may not trade before theirs.
-    with at(Priority.NORMAL if waits else Priority.LAST):
+    with at(Priority.REQUIRED if waits else Priority.LAST):
         theirs, error = read_theirs(broker, account.pk, since=since)
         findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
         theirs, further = ask_further(broker, account.pk, theirs, findings, since=since)
         prices = prices_of(broker, account.pk, findings)
     settle = timedelta(seconds=broker.capabilities().settle_seconds)
-    return _Look(account, theirs, prices, error or further, started, max(settle, DOUBT_FOR))
+    settle = max(settle, DOUBT_FOR)
+    due_at = started if row is None else row.due_at
+    return _Look(account, theirs, prices, error or further, started, settle, due_at)
 
 
-def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[StillOpen]]:
+def _write(look: _Look, now: datetime) -> tuple[Reconciled, list[StillOpen]]:
     """What was found, and of that the orders that must be ended at the venue."""
     account = look.account
     lock_account(account.pk)
+    look = replace(look, theirs=named_anew(account.pk, look.theirs))
     row = _put(account.pk, attempted_at=look.started)
     known = _known_symbols(account.pk)
     ours = read_ours(account.pk, look.theirs, baseline=row.baseline_at)
@@ -234,23 +255,37 @@ def _write(look: _Look, now: datetime) -> tuple[tuple[Finding, ...], list[StillO
     doubts = _doubts(row, findings, now)
     lingering: list[StillOpen] = []
     for finding in findings:
-        if isinstance(finding, Denied | StillOpen):
-            if now - datetime.fromisoformat(doubts[finding.order_id]) >= look.settle:
-                lingering += _resolve(account, finding, now)
-        elif isinstance(finding, PositionDrift):
-            if row.baseline_at is None and finding.symbol not in known:
-                adopt_first(account, finding, now=now)
-            else:
-                note_drift(account, finding, now=now)
-        else:
-            _apply(look, finding, now)
+        if (
+            isinstance(finding, Denied | StillOpen)
+            # Looks that were made side by side are one.
+            and look.started - doubts[finding.order_id] < look.settle
+        ):
+            continue
+        try:
+            with transaction.atomic():
+                lingering += _apply(look, finding, row.baseline_at is None, known, now)
+        except DatabaseError:
+            raise
+        except Exception as error:  # ours: nothing else that was found may wait for this one
+            log.exception("finding_failed", account=account.pk, error=type(error).__name__)
+            look = replace(look, error=look.error or INTERNAL_ERROR)
     _finish(look, row, doubts, now)
-    return findings, lingering
+    return Reconciled(account.pk, findings, look.error), lingering
 
 
-def _apply(look: _Look, finding: Finding, now: datetime) -> None:
+def _apply(
+    look: _Look, finding: Finding, first: bool, known: set[str], now: datetime
+) -> list[StillOpen]:
+    """What must be ended at the venue for it. `first`: nothing was taken over from there yet."""
     account = look.account
-    if isinstance(finding, OrderNews):
+    if isinstance(finding, Denied | StillOpen):
+        return _resolve(look, finding, now)
+    if isinstance(finding, PositionDrift):
+        if first and finding.symbol not in known:
+            adopt_first(account, finding, now=now)
+        else:
+            note_drift(account, finding, looked_at=look.started, now=now)
+    elif isinstance(finding, OrderNews):
         record_news(account.pk, finding.order_id, finding.report, now=now)
     elif isinstance(finding, ExternalOrder | ExternalFills):
         price = look.prices.get(finding.report.symbol)
@@ -258,16 +293,22 @@ def _apply(look: _Look, finding: Finding, now: datetime) -> None:
         log.info("order_adopted", account=account.pk, symbol=finding.report.symbol)
     elif isinstance(finding, Agreed):
         heal_drift(account, finding, now=now)
+    return []
 
 
-def _doubts(row: Reconciliation, findings: tuple[Finding, ...], now: datetime) -> dict[str, str]:
-    """Since when the venue has contradicted us, in every look until now."""
+def _doubts(
+    row: Reconciliation, findings: tuple[Finding, ...], now: datetime
+) -> dict[str, datetime]:
+    """Since when the venue has contradicted us, in every look until now. Not from a future that a
+    clock has shown which was set back since."""
     doubted = [each.order_id for each in findings if isinstance(each, Denied | StillOpen)]
-    return {order_id: row.doubts.get(order_id, iso(now)) for order_id in doubted}
+    since = {order_id: datetime.fromisoformat(text) for order_id, text in row.doubts.items()}
+    return {order_id: min(since.get(order_id, now), now) for order_id in doubted}
 
 
-def _resolve(account: BrokerAccount, finding: Denied | StillOpen, now: datetime) -> list[StillOpen]:
-    """The venue's word counts. An unconfirmed order is its lane's to resend or to give up."""
+def _resolve(look: _Look, finding: Denied | StillOpen, now: datetime) -> list[StillOpen]:
+    """The venue's word counts. An unconfirmed order is its lane's to resend or to give up, and one
+    in review its owner's: but no position goes without protection for it."""
     order = Order.objects.get(pk=finding.order_id)
     if isinstance(finding, StillOpen):
         # Somebody else's is for somebody else to end.
@@ -275,7 +316,9 @@ def _resolve(account: BrokerAccount, finding: Denied | StillOpen, now: datetime)
     if order.status in AT_VENUE:
         log.error("order_gone", order=order.pk, symbol=order.symbol)
         text = "The venue does not list the order and does not know it any more."
-        record_news(account.pk, order.pk, _gone(order, text, now), now=now)
+        record_news(look.account.pk, order.pk, _gone(order, text, now), now=now)
+    elif not look.error:
+        deny_child(order, now=now)
     return []
 
 
@@ -303,14 +346,16 @@ def _end_at_venue(account: BrokerAccount, broker: Broker, order: StillOpen) -> N
         log.warning("cancel_refused", account=account.pk, code=error.code)
 
 
-def _finish(look: _Look, row: Reconciliation, doubts: dict[str, str], now: datetime) -> None:
+def _finish(look: _Look, row: Reconciliation, doubts: dict[str, datetime], now: datetime) -> None:
     account_id = look.account.pk
-    changes: dict[str, object] = {"doubts": doubts, "error": look.error}
+    kept = {order_id: iso(since) for order_id, since in doubts.items()}
+    changes: dict[str, object] = {"doubts": kept, "error": look.error}
     if not look.error:
         changes |= {"reconciled_at": look.started, "baseline_at": row.baseline_at or look.started}
-    changes["due_at"] = now + _pause(account_id, look.error, doubts)
     rows = Reconciliation.objects.filter(pk=account_id)
     rows.update(**changes)
+    pause = _pause(account_id, look, doubts)
+    rows.filter(due_at=look.due_at).update(due_at=now + pause)
     # What was required after we began to read asks for another comparison.
     if not look.error:
         rows.filter(required_at__lte=look.started).update(required_at=None)
@@ -323,9 +368,11 @@ def _finish(look: _Look, row: Reconciliation, doubts: dict[str, str], now: datet
         ring_on_commit([account_id])
 
 
-def _pause(account_id: str, error: str, doubts: dict[str, str]) -> timedelta:
-    if error:
-        return HELD_BACK if error == RateLimited.code else FAILED
+def _pause(account_id: str, look: _Look, doubts: dict[str, datetime]) -> timedelta:
+    if look.theirs.held_for:
+        return min(timedelta(seconds=look.theirs.held_for), CLAIMED_FOR)
+    if look.error:
+        return HELD_BACK if look.error == RateLimited.code else FAILED
     open_drifts = Drift.objects.filter(account_id=account_id, healed_at__isnull=True)
     if doubts or open_drifts.filter(confirmed_at__isnull=True).exists():
         return IN_DOUBT

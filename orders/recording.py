@@ -1,8 +1,9 @@
 """The one writer of orders and fills: what happened becomes rows.
 
-Every function here runs inside the caller's write transaction and first takes the account's lock,
-so reports from a lane, a poll and a stream can't interleave. News is idempotent: an event by its
-key, a fill by the venue's fill id. Deciding what to send is not done here.
+Every function here runs inside the caller's write transaction, under the account's lock, so reports
+from a lane, a poll and a stream can't interleave: a held lane is one, all others take it first
+(`lock_account`). News is idempotent: an event by its key, a fill by the venue's fill id. Deciding
+what to send is not done here.
 """
 
 from datetime import datetime
@@ -13,14 +14,22 @@ from django.db.models import F, Q
 
 from brokers.types import FillReport, OrderReport, ReportStatus
 from orders.ledger import average_fill_price
-from orders.lifecycle import ENDED, UNSETTLED, OrderEventName, next_status
-from orders.models import Fill, Lane, LaneItem, Order, OrderEvent
+from orders.lifecycle import (
+    ENDED,
+    NEEDS_REVIEW,
+    UNSETTLED,
+    WORKING,
+    OrderEventName,
+    next_status,
+)
+from orders.models import Fill, Lane, LaneItem, Order, OrderEvent, Position
 from orders.positions import (
     ConcurrentChange,
     find_position,
     move_position,
     queue_protection,
     set_protected,
+    shares_symbol,
 )
 from orders.settling import settle
 from tradehub.core.intent import iso
@@ -31,6 +40,8 @@ from tradehub.lib.prepared import Prepared
 
 E = OrderEventName
 ALREADY_FLAT = "ALREADY_FLAT"
+_CHILD_ROLES = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+ASK_OWNER = "Look at the venue: if it is there it will be found; if not, say so."
 
 
 def lock_account(account_id: str) -> None:
@@ -76,6 +87,14 @@ def record_event(
     return True
 
 
+def say_of(order: Order, text: str) -> None:
+    """What is known now of an order, for its owner: nothing else of it changes."""
+    same = Order.objects.filter(pk=order.pk, version=order.version)
+    if same.update(reason_text=text, version=order.version + 1):
+        order.version, order.reason_text = order.version + 1, text
+        _tell(order)
+
+
 def _tell(order: Order) -> None:
     live.notify(
         order.owner_id,
@@ -97,7 +116,14 @@ def makes_way(order: Order) -> bool:
 
 
 def _release_dependents(order: Order, now: datetime) -> None:
-    """An order that waited for this exit goes out when it filled or had nothing to do; or never."""
+    """An order that waited for this exit goes out when it filled or had nothing to do; or never.
+    It waits on for the one that takes the exit's place."""
+    heir = None if makes_way(order) else _heir(order)
+    if heir is not None:
+        Order.objects.filter(after=order, status=OrderStatus.QUEUED.value).update(after=heir)
+        if heir.status not in ENDED:
+            return
+        order = heir
     for waiting in Order.objects.filter(after=order, status=OrderStatus.QUEUED.value):
         if makes_way(order):
             LaneItem.objects.create(
@@ -110,6 +136,12 @@ def _release_dependents(order: Order, now: datetime) -> None:
         else:
             text = f"The order it waited for was {order.status}, not filled."
             record_event(waiting, E.CANCEL, key="cancel", now=now, reason_text=text)
+
+
+def _heir(order: Order) -> Order | None:
+    """What takes its place and may make way, or has done so."""
+    heirs = Order.objects.filter(replaces=order).order_by("-id")
+    return next((each for each in heirs if each.status not in ENDED or makes_way(each)), None)
 
 
 def record_report(account_id: str, order_id: str, report: OrderReport, *, now: datetime) -> Order:
@@ -136,6 +168,7 @@ def apply_report(
     venue: dict[str, Any] = {"venue_order_id": report.venue_order_id or order.venue_order_id}
     if report.closes_all:
         venue["closes_all"] = True
+    was_wide, doubted = order.closes_all, order.status == OrderStatus.UNCONFIRMED
     if left_at is not None:
         venue["submitted_at"] = left_at
     for fill in report.fills:
@@ -156,6 +189,7 @@ def apply_report(
         reason = _why(order, event, report)
         record_event(order, event, key=event.value, now=now, data=data, **venue, **reason)
         _look_at_protection(order, now)
+    _look_at_found(order, was_wide, doubted, now)
     return order
 
 
@@ -180,8 +214,9 @@ _ENDINGS = {
 
 
 def _why(order: Order, event: E, report: OrderReport) -> dict[str, Any]:
-    """Where we asked for the cancel and said why, that is what counts."""
-    if event is E.CANCEL and order.reason and not report.found_flat:
+    """Where we asked for the cancel and said why, that is what counts. A doubt is over."""
+    said = order.reason and not _no_doubt_left(order)
+    if event is E.CANCEL and said and not report.found_flat:
         return {}
     text = " ".join(filter(None, (report.code, report.text)))[:300]
     return {"reason": _reason_of(event, report), "reason_text": text}
@@ -268,10 +303,35 @@ def _write_fill(order: Order, fill: FillReport) -> Fill:
     )
 
 
+def deny_child(order: Order, *, now: datetime) -> None:
+    """The venue denies to know a protective order that was handed to its owner. Its end frees no
+    room, and while it lasts there is no other; should it be there all the same, it is ended there.
+    Under the account's lock."""
+    if order.role not in _CHILD_ROLES or order.reason != NEEDS_REVIEW:
+        return
+    text = "The venue says that it knows no such order. Its position gets another if it needs one."
+    record_event(order, E.DENY, key="deny", now=now, reason="NOT_SENT", reason_text=text)
+    _look_at(order, now)
+
+
+def _look_at_found(order: Order, was_wide: bool, doubted: bool, now: datetime) -> None:
+    """A protective order of which only now is known that it works, and may not fit any more, or
+    that it closes all: who has entered while it was on its way would be closed too."""
+    if order.link is None or order.status not in WORKING:
+        return
+    if doubted or (order.closes_all and not was_wide and shares_symbol(order)):
+        _look_at(order, now)
+
+
+def _look_at(child: Order, now: datetime) -> None:
+    for position in Position.objects.filter(pk=child.link):
+        queue_protection(position, now=now)
+
+
 def _look_at_protection(order: Order, now: datetime) -> None:
     """A protective order that ended without filling leaves its position bare until it is mended;
     an entry that ended may have been what its stop was refused for."""
-    if order.role not in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT, OrderRole.ENTRY):
+    if order.role not in (*_CHILD_ROLES, OrderRole.ENTRY):
         return
     position = find_position(order)
     if position is None or not position.is_open or not position.protection:

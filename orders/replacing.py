@@ -39,7 +39,7 @@ from orders.remaining import (
     waiting_replacement,
 )
 from orders.sending import Desk, NotYet, attempt_order, mark_sending, record_answer
-from orders.syncing import sync_orders
+from orders.syncing import NotRecorded, sync_orders
 from orders.terms import Terms
 from risk.types import Check
 from tradehub.core.intent import Intent, Size
@@ -206,7 +206,7 @@ def _read(desk: Desk, account: BrokerAccount, item: LaneItem) -> Market:
     synced = True
     try:
         sync_orders(account, desk.broker, clock=desk.clock)
-    except BrokerError:
+    except (BrokerError, NotRecorded):
         synced = False
     symbol = Intent.from_json(item.intents[0]).symbol or ""
     market = read_market(desk.broker, [symbol, *open_symbols(account)])

@@ -22,13 +22,13 @@ from brokers.base import Broker
 from brokers.registry import connect
 from brokers.types import FillReport, OrderReport
 from orders.doorbell import ring_on_commit
-from orders.lifecycle import OrderEventName
+from orders.lifecycle import NEEDS_REVIEW, OrderEventName
 from orders.market import name_of
 from orders.models import Fill, Order, Position
 from orders.positions import move_position
 from orders.reconciliation import with_fills
 from orders.recording import apply_report, lock_account, record_event, record_report
-from orders.unconfirmed import DOUBT_FOR, LISTED_SINCE, NEEDS_REVIEW, find_at_venue
+from orders.unconfirmed import DOUBT_FOR, LISTED_SINCE, find_at_venue
 from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.money import ZERO, plain
 from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus

@@ -165,7 +165,8 @@ def account_summaries(user: User) -> list[AccountSummary]:
 def account_summary(account: BrokerAccount, *, now: datetime | None = None) -> AccountSummary:
     state, error = _state(account)
     if state is None:
-        currency = str(account.options.get("currency") or "USD")
+        options = account.options
+        currency = str(options.get("currency") or options.get("quote_currency") or "USD")
         return AccountSummary(account, None, None, None, currency, error)
     return AccountSummary(
         account=account,

@@ -1,5 +1,6 @@
 """What each account is worth, noted as time passes: every 5 minutes while it holds anything, every
-hour else, and soon after a fill.
+hour else, and soon after a fill. What is told with a key that has not passed the account doctor is
+not noted: it may be another account's.
 
 Due accounts are claimed by a conditional UPDATE and looked at one by one, each by a task of its
 own, so a venue that hangs delays its own accounts only. The first snapshot of a day is kept for
@@ -18,6 +19,7 @@ from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.models import AccountSnapshot, BrokerAccount
 from brokers.registry import connect
+from brokers.selectors import passed_accounts, still_passes
 from brokers.types import AccountState
 from orders.models import Fill, Position
 from tradehub.lib.clock import utc_now
@@ -45,7 +47,7 @@ log = structlog.get_logger(__name__)
 def claim_due(*, now: datetime) -> list[str]:
     """Ids of accounts to note now; nobody else gets them before they are due again."""
     _after_fills(now)
-    due = BrokerAccount.objects.filter(enabled=True, snapshot_due_at__lte=now)
+    due = passed_accounts().filter(snapshot_due_at__lte=now)
     rows = list(due.order_by("snapshot_due_at").values_list("pk", "snapshot_due_at")[:AT_ONCE])
     ids = [pk for pk, _ in rows]
     holding = Position.objects.filter(account__in=ids, is_open=True)
@@ -57,7 +59,8 @@ def claim_due(*, now: datetime) -> list[str]:
 
 def come_back(account_id: str, *, now: datetime) -> None:
     """No worker had room for it."""
-    BrokerAccount.objects.filter(pk=account_id).update(snapshot_due_at=now + NO_ROOM)
+    row = BrokerAccount.objects.filter(pk=account_id)
+    in_write_transaction(partial(row.update, snapshot_due_at=now + NO_ROOM))
 
 
 def take_snapshot(
@@ -109,6 +112,8 @@ def _claim(account_id: str, due_at: datetime, until: datetime) -> bool:
 
 
 def _note(account: BrokerAccount, state: AccountState, now: datetime) -> AccountSnapshot | None:
+    if not still_passes(account):
+        return None  # its key was replaced, or has failed, since it was asked
     last = AccountSnapshot.objects.filter(account=account).order_by("-at").first()
     if last is not None and last.at >= now:
         return None  # another worker was faster

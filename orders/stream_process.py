@@ -1,9 +1,9 @@
 """The stream process: all streams in one event loop, and threads that look at prices and poll.
 
 Polling stays the truth, here once a second for accounts without a living stream (paper has none),
-and now and then for the others. Marks of open positions go to open pages. Feeds of prices are
-beside the streams of accounts (`orders.pricing`). Without this process resting orders fill a little
-later: the workers poll too.
+and now and then for the others, whichever process holds their streams. Marks of open positions go
+to open pages. Feeds of prices are beside the streams of accounts (`orders.pricing`). Without this
+process resting orders fill a little later: the workers poll too.
 """
 
 import asyncio
@@ -24,7 +24,6 @@ from django.db import Error, close_old_connections
 from django.db.models import QuerySet
 from redis import RedisError
 
-from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.prices.board import Board
 from brokers.prices.shared import streamed_quotes
@@ -32,9 +31,11 @@ from brokers.prices.station import PriceStation
 from brokers.registry import connect
 from brokers.streams.leases import Leases
 from brokers.streams.line import Means
-from brokers.streams.station import Station
+from brokers.streams.states import StreamState, states_for_pages
+from brokers.streams.station import LOOK_SECONDS, Station
 from brokers.streams.venues import open_stream
 from brokers.types import Quote
+from orders.market import name_of
 from orders.marking import Marker
 from orders.models import Position
 from orders.monitoring import watch_account, watch_prices, watched_symbols
@@ -144,8 +145,9 @@ class Poller:
     _priced: dict[str, float] = field(default_factory=dict)
     """Account -> when its venue was last asked for the prices that it waits for."""
     _doubted_at: float = 0.0
-    _distrusted: dict[str, float] = field(default_factory=dict)
-    """Account -> until when."""
+    _states: dict[str, StreamState] = field(default_factory=dict)
+    """Of streams that other processes hold too, as they told some moments ago."""
+    _read_at: float = float("-inf")
     _said: Seldom = field(default_factory=Seldom)
     """Of accounts whose venue does not answer."""
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -169,7 +171,9 @@ class Poller:
     def round(self) -> None:
         if self.station.polls:
             bare = set(_unprotected().values_list("account_id", flat=True))
-            for account in accounts_at_work():
+            at_work = accounts_at_work()
+            self._read_states([each.pk for each in at_work])
+            for account in at_work:
                 if account.pk in bare or self._is_due(account.pk):
                     sync_account(account, clock=self.clock)
                 else:
@@ -184,7 +188,8 @@ class Poller:
         lines = self.station.lines()
         states = {key: line.state for key, line in lines.items() if line.is_up}
         for account_id in missed_fills(states, now=self.clock()) if states else ():
-            self._distrusted[account_id] = monotonic() + DISTRUSTED_SECONDS
+            until = self.clock().timestamp() + DISTRUSTED_SECONDS
+            self.station.distrusted[account_id] = until
             self.loop.call_soon_threadsafe(lines[account_id].doubt, "missed a fill")
 
     def _watch(self, account: BrokerAccount) -> None:
@@ -195,9 +200,11 @@ class Poller:
                 watch_prices(account.pk, told, self.clock())
             else:
                 watch_account(account, connect(account, now=self.clock), clock=self.clock)
-        except BrokerError as error:
+        except Error:
+            raise
+        except Exception as error:  # one account that breaks must keep no other from its poll
             if self._said.due(account.pk):
-                log.warning("watch_failed", account=account.pk, error=error.code)
+                log.warning("watch_failed", account=account.pk, error=name_of(error))
 
     def _told(self, account: BrokerAccount) -> dict[str, Quote]:
         """What feeds tell, where they tell all of it; empty when the venue is to be asked."""
@@ -209,9 +216,17 @@ class Poller:
         self._priced[account.pk] = now
         return {}
 
+    def _read_states(self, account_ids: list[str]) -> None:
+        """Our own as they are now, the others' as often as they are told. Without Redis there are
+        none of those, and their accounts are polled."""
+        if monotonic() - self._read_at >= LOOK_SECONDS:
+            self._read_at = monotonic()
+            self._states = states_for_pages(account_ids, now=self.clock())
+        self._states |= self.station.states()
+
     def _is_due(self, account_id: str) -> bool:
-        line, now = self.station.lines().get(account_id), monotonic()
-        trusted = line is not None and line.is_up and now >= self._distrusted.get(account_id, 0.0)
+        state, now = self._states.get(account_id), monotonic()
+        trusted = state is not None and state.saves_polling(self.clock())
         every = POLL_STREAMED_SECONDS if trusted else 0.0
         if now - self._polled.get(account_id, float("-inf")) < every:
             return False

@@ -206,7 +206,7 @@ class Recorder:
         self._pending.add(subject)
         look = partial(self._look, account, report, looks, subject)
         if LOOKS[looks]:
-            self.later(LOOKS[looks], partial(self._put, account, look))
+            self.later(LOOKS[looks], partial(self._put_pending, account, look, subject))
         else:
             look()
 
@@ -227,8 +227,7 @@ class Recorder:
         subject = (account.pk, order)
         if subject not in self._pending:
             self._pending.add(subject)
-            if not self._put(account, partial(self._sync, account, subject)):
-                self._pending.discard(subject)
+            self._put_pending(account, partial(self._sync, account, subject), subject)
 
     def _sync(self, account: BrokerAccount, subject: tuple[str, str]) -> None:
         self._pending.discard(subject)
@@ -245,6 +244,13 @@ class Recorder:
 
     def _put(self, account: BrokerAccount, work: Callable[[], object]) -> bool:
         return self.turns.put(account.pk, account.kind, work)
+
+    def _put_pending(
+        self, account: BrokerAccount, work: Callable[[], object], subject: tuple[str, str]
+    ) -> None:
+        """One that finds no turn is not to come any more: the next news asks for another."""
+        if not self._put(account, work):
+            self._pending.discard(subject)
 
     def _count(self, account: BrokerAccount, outcome: str) -> None:
         metrics.stream_events.labels(account.kind, outcome).inc()

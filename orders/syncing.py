@@ -4,15 +4,17 @@ Safe beside a lane at work: reports are idempotent and take the account's lock. 
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 import structlog
+from django.db import DatabaseError
 
 from brokers.base import Broker
 from brokers.models import BrokerAccount
 from brokers.registry import connect
-from orders.children import REMEMBERED, is_taker
+from orders.children import pause_after_refusals
 from orders.doorbell import ring_on_commit
 from orders.lifecycle import AT_VENUE
 from orders.market import name_of
@@ -27,14 +29,19 @@ from tradehub.lib.logs import Seldom
 
 log = structlog.get_logger(__name__)
 _said = Seldom()
-"""Of accounts whose venue does not answer."""
+"""Of accounts whose venue does not answer, and of orders."""
 _ASKED = [each.value for each in (*AT_VENUE, OrderStatus.UNCONFIRMED)]
+
+
+class NotRecorded(Exception):
+    """What the venue told of some order broke here; all else that it told is recorded."""
 
 
 def sync_orders(
     account: BrokerAccount, broker: Broker, *, clock: Callable[[], datetime] = utc_now
 ) -> int:
-    """Record what changed of the account's working orders; how many orders moved."""
+    """Record what changed of the account's working orders; how many orders moved. Raises
+    NotRecorded."""
     able = broker.capabilities()
     working = Order.objects.filter(account=account, status__in=_ASKED)
     ours = {
@@ -47,13 +54,23 @@ def sync_orders(
     if not ours:
         return 0
     moved = 0
+    failed: Exception | None = None
     for report in broker.reports(list(ours)):
         name = able.name_of(report.client_order_id, report.venue_order_id)
         if name not in ours:
             continue
         order_id, version = ours[name]
         record = partial(record_report, account.pk, order_id, report, now=clock())
-        moved += in_write_transaction(record).version != version
+        try:
+            moved += in_write_transaction(record).version != version
+        except DatabaseError:
+            raise
+        except Exception as error:  # ours: the others don't wait for this one
+            failed = error
+            if _said.due(order_id):
+                log.exception("report_failed", order=order_id, error=type(error).__name__)
+    if failed is not None:
+        raise NotRecorded(account.pk) from failed
     return moved
 
 
@@ -63,7 +80,8 @@ def sync_account(account: BrokerAccount, *, clock: Callable[[], datetime] = utc_
     moved = 0
     try:
         broker = connect(account, now=clock)
-        moved = sync_orders(account, broker, clock=clock)
+        with suppress(NotRecorded):  # told already
+            moved = sync_orders(account, broker, clock=clock)
         watch_account(account, broker, clock=clock)
     except Exception as error:  # the poll goes on: for this account's alarms, for other accounts
         if _said.due(account.pk):
@@ -83,22 +101,11 @@ def accounts_at_work() -> list[BrokerAccount]:
     return list(BrokerAccount.objects.filter(pk__in=ids).order_by("pk"))
 
 
-def _pause(position: Position, now: datetime) -> timedelta:
-    """Longer after each child that the venue refused, so that nothing turns in circles."""
-    refused = Order.objects.filter(
-        link=position.pk,
-        status=OrderStatus.REJECTED.value,
-        created_at__gt=now - REMEMBERED,
-    )
-    times = sum(not is_taker(each) for each in refused)
-    return timedelta(seconds=min(2**times, 300) - 1)
-
-
 def _retry_protection(account: BrokerAccount, now: datetime) -> None:
     def retry() -> None:
         lock_account(account.pk)
         for position in Position.objects.filter(account=account, is_open=True, protected=False):
-            queue_protection(position, now=now, after=_pause(position, now))
+            queue_protection(position, now=now, after=pause_after_refusals(position, now))
 
     if Position.objects.filter(account=account, is_open=True, protected=False).exists():
         in_write_transaction(retry)

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 MET_FOR = timedelta(seconds=5)
 """After so long the price is looked at again, before a stop is cancelled for it."""
 CANCELS_TAKE = timedelta(seconds=30)
-"""For so long a cancel is waited for that the venue has not proven."""
+"""For so long a cancel is waited for that the venue has not proven, from when it was asked for."""
 
 
 def take_targets(desk: Desk, position_id: str, *, tick: Decimal | None) -> None:
@@ -63,8 +63,10 @@ def _is_worth_it(desk: Desk, taker: Order) -> bool:
 def _free_its_quantity(desk: Desk, taker: Order) -> None:
     """Cancel what rests for the position. Raises NotYet while that is not proven."""
     resting = [child.pk for child in working_children(str(taker.link))]
-    if any(each.status in WORKING for each in cancel_all(desk, resting)):
-        if desk.clock() - taker.created_at > CANCELS_TAKE:
+    pending = [each for each in cancel_all(desk, resting) if each.status in WORKING]
+    if pending:
+        asked = [each.cancel_taken_at for each in pending if each.cancel_taken_at is not None]
+        if desk.clock() - max([taker.created_at, *asked]) > CANCELS_TAKE:
             _give_up(desk, taker, "The venue did not cancel the stop that held its quantity.")
             return
         raise NotYet("OUTCOME_UNKNOWN", 1)
@@ -114,7 +116,8 @@ def _send(desk: Desk, taker: Order) -> Order:
 def _end_rest(desk: Desk, taker: Order) -> None:
     """A venue that knows no "at once or not at all" for it lets it rest, and holds its quantity."""
     ended = cancel_at_venue(desk, taker.pk)
-    if ended.status in AT_VENUE and desk.clock() - taker.created_at < CANCELS_TAKE:
+    left_at = ended.submitted_at or taker.created_at
+    if ended.status in AT_VENUE and desk.clock() - left_at < CANCELS_TAKE:
         raise NotYet("OUTCOME_UNKNOWN", 1)
 
 

@@ -1,10 +1,12 @@
 """Celery's doors to the lanes. A task carries an id and means "look at this"; losing one loses
 nothing, and running one twice does nothing twice."""
 
-from celery import current_app, shared_task
+from functools import partial
+
+from celery import shared_task
 
 from brokers.models import BrokerAccount
-from brokers.room import room
+from brokers.room import hand_out, visit
 from orders import cash_entries, day_starts, snapshots
 from orders.seats import seats
 from orders.syncing import accounts_at_work, sync_account
@@ -42,23 +44,14 @@ def canary(queue: str) -> None:
 @shared_task(name="orders.tasks.snapshot_due_accounts")
 def snapshot_due_accounts() -> None:
     """Hands out the accounts that are due, and asks no venue itself."""
-    for account_id in snapshots.claim_due(now=utc_now()):
-        current_app.send_task(
-            "orders.tasks.snapshot_account", args=(account_id,), queue="background", expires=300
-        )
+    hand_out(snapshot_account.name, snapshots.claim_due(now=utc_now()))
     duties.done("snapshots", utc_now())
 
 
 @shared_task(name="orders.tasks.snapshot_account")
 def snapshot_account(account_id: str) -> None:
     account = BrokerAccount.objects.filter(pk=account_id).first()
-    if account is None:
-        return
-    with room.place(account.kind) as found:
-        if found:
-            snapshots.take_snapshot(account)
-        else:
-            snapshots.come_back(account_id, now=utc_now())
+    visit(account, snapshots.take_snapshot, partial(snapshots.come_back, now=utc_now()))
 
 
 @shared_task(name="orders.tasks.thin_snapshots")
@@ -69,19 +62,10 @@ def thin_snapshots() -> None:
 @shared_task(name="orders.tasks.read_due_cash_entries")
 def read_due_cash_entries() -> None:
     """Hands out the accounts that are due, and asks no venue itself."""
-    for account_id in cash_entries.claim_due(now=utc_now()):
-        current_app.send_task(
-            "orders.tasks.read_cash_entries", args=(account_id,), queue="background", expires=300
-        )
+    hand_out(read_cash_entries.name, cash_entries.claim_due(now=utc_now()))
 
 
 @shared_task(name="orders.tasks.read_cash_entries")
 def read_cash_entries(account_id: str) -> None:
     account = BrokerAccount.objects.filter(pk=account_id).first()
-    if account is None:
-        return
-    with room.place(account.kind) as found:
-        if found:
-            cash_entries.read_cash_entries(account)
-        else:
-            cash_entries.come_back(account_id, now=utc_now())
+    visit(account, cash_entries.read_cash_entries, partial(cash_entries.come_back, now=utc_now()))

@@ -92,6 +92,10 @@ class Terms:
         return cls(**values)
 
 
+UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading terms or intents raises that are not as this program writes them."""
+
+
 def effective_intent(intent: Intent, terms: Terms) -> Intent:
     """The intent with what the strategy doesn't let an alert set taken away, and the strategy's
     defaults filled in. The symbol is mapped; a size is judged later, by the risk profile."""

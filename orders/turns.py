@@ -8,8 +8,8 @@ A job that fails is told and the next goes on. An account with too much waiting 
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
+from brokers.pools import Pools
 from orders.background import with_connection
 
 Job = Callable[[], object]
@@ -21,12 +21,11 @@ FAILED = "stream_job_failed"
 
 class Turns:
     def __init__(self, *, of_one_kind: int = OF_ONE_KIND, most: int = MOST_WAITING) -> None:
-        self._of_one_kind = of_one_kind
         self._most = most
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Job]] = {}
         """By account; one that is here has a thread, or waits for one."""
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._pools = Pools("stream", of_one_kind)
         self._closed = False
 
     def put(self, account_id: str, kind: str, job: Job) -> bool:
@@ -41,7 +40,7 @@ class Turns:
                 waiting.append(job)
                 return True
             self._waiting[account_id] = deque([job])
-            pool = self._pool(kind)
+            pool = self._pools.of(kind)
         pool.submit(self._work, account_id)
         return True
 
@@ -51,8 +50,7 @@ class Turns:
             self._closed = True
             for each in self._waiting.values():
                 each.clear()
-        for pool in self._pools.values():
-            pool.shutdown(wait=wait)
+        self._pools.close(wait=wait)
 
     def _work(self, account_id: str) -> None:
         while True:
@@ -63,8 +61,3 @@ class Turns:
                     return
                 job = waiting.popleft()
             with_connection(job, FAILED)
-
-    def _pool(self, kind: str) -> ThreadPoolExecutor:
-        if kind not in self._pools:
-            self._pools[kind] = ThreadPoolExecutor(self._of_one_kind, f"stream-{kind}")
-        return self._pools[kind]

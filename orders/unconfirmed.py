@@ -10,6 +10,7 @@ What stays in doubt is handed to its owner: entries of its symbol are denied unt
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import OperationalError
 
 from brokers.base import Broker
 from brokers.budget import at
@@ -17,11 +18,11 @@ from brokers.budgeting import Priority
 from brokers.types import ClientIds, FillReport, OrderReport, ReportStatus
 from orders.children import is_paired_target, is_taker
 from orders.gate import refusal_at_the_gate
-from orders.lanes import hold_lane
-from orders.lifecycle import OrderEventName
+from orders.lanes import LostLane, hold_lane
+from orders.lifecycle import NEEDS_REVIEW, OrderEventName
 from orders.models import Order
 from orders.pairing import deny_target_of
-from orders.recording import record_event
+from orders.recording import ASK_OWNER, record_event
 from orders.remaining import has_room
 from orders.sending import (
     MAX_ATTEMPTS,
@@ -50,7 +51,6 @@ PROOF_WITHIN = timedelta(minutes=5)
 LISTED_SINCE = timedelta(minutes=5)
 """Lists are read from so long before the order left: the venue's clock may be behind ours."""
 LONGEST_PAUSE = 10.0
-NEEDS_REVIEW = "NEEDS_REVIEW"
 _OWN_IDS = "The venue knows orders only by its own ids."
 
 
@@ -58,19 +58,29 @@ def settle_unconfirmed(desk: Desk) -> None:
     """Ask the venue about each order that was sent without a proven outcome.
 
     Raises NotYet while one is left: what comes later could depend on it. One about which nothing
-    could be learnt for a minute is handed to its owner, so that exits can pass."""
+    could be learnt, or recorded, for a minute is handed to its owner, so that exits can pass."""
     waits: list[NotYet] = []
     for order in _UNPROVEN.all(account=desk.claim.account_id):
-        order = _given_up_by_its_sender(desk, order)
         try:
+            order = _given_up_by_its_sender(desk, order)
             _look_up(desk, order)
-        except NotYet as wait:
+        except (LostLane, OperationalError):
+            raise  # it says nothing about the order
+        except Exception as error:  # ours or the venue's: nothing else may wait for this order
+            wait = error if isinstance(error, NotYet) else _broken(desk, order, error)
             if _is_hopeless(order, desk.clock()):
                 hand_over(desk, order, "The venue proved nothing about it for too long.")
             else:
                 waits.append(wait)
     if waits:
         raise min(waits, key=lambda each: each.seconds)
+
+
+def _broken(desk: Desk, order: Order, error: Exception) -> NotYet:
+    """Ours, as where what the venue tells of it can't be recorded: that is as good as silence, and
+    nothing else of the account may wait for it."""
+    log.exception("order_not_settled", order=order.pk, error=type(error).__name__)
+    return NotYet("INTERNAL_ERROR", _note_look(desk, order, heard=False))
 
 
 def doubted_symbols(account_id: str) -> frozenset[str]:
@@ -100,7 +110,7 @@ def hand_over(desk: Desk, order: Order, why: str) -> None:
         fresh = Order.objects.get(pk=order.pk)
         if fresh.status != OrderStatus.UNCONFIRMED:
             return False
-        text = f"{why} Look at the venue: if it is there it will be found; if not, say so."
+        text = f"{why} {ASK_OWNER}"
         key = f"review:{fresh.attempts}"
         return record_event(
             fresh, E.REVIEW, key=key, now=now, reason=NEEDS_REVIEW, reason_text=text
@@ -127,8 +137,9 @@ def _is_hopeless(order: Order, now: datetime) -> bool:
 
 def _look_up(desk: Desk, order: Order) -> None:
     now = desk.clock()
-    if order.look_at is not None and now < order.look_at:
-        raise NotYet("OUTCOME_UNKNOWN", max(0.25, (order.look_at - now).total_seconds()))
+    pause = 0.0 if order.look_at is None else (order.look_at - now).total_seconds()
+    if 0 < pause <= LONGEST_PAUSE:  # a longer one is of a clock that was set back since
+        raise NotYet("OUTCOME_UNKNOWN", max(0.25, pause))
     try:
         able = desk.broker.capabilities()
         if not able.name_of(order.client_order_id, order.venue_order_id):

@@ -17,11 +17,14 @@ from django.db import DatabaseError
 from django.db.models import Q
 
 from brokers.base import Broker
+from brokers.budget import HELD
+from brokers.errors import RateLimited
 from brokers.types import ClientIds, FillReport, OrderReport
-from orders.lifecycle import WORKING
+from orders.lifecycle import NEEDS_REVIEW, WORKING
 from orders.market import name_of
 from orders.models import Drift, Fill, Order, Position
 from orders.reconciliation import (
+    NAMELESS,
     ExternalFills,
     ExternalOrder,
     Finding,
@@ -34,11 +37,11 @@ from tradehub.core.money import EXACT, ZERO
 from tradehub.core.words import OrderStatus
 
 T = TypeVar("T")
+R = TypeVar("R", OrderReport, FillReport)
 log = structlog.get_logger(__name__)
 
 ASKS_AT_ONCE = 20
 """Single orders asked for in one look; the others wait for the next."""
-_NAMELESS = "venue:", "fill:"
 _WORKING = [each.value for each in WORKING]
 
 
@@ -49,6 +52,7 @@ class _Asking:
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
         self.error = ""
+        self.held_for = 0.0
 
     def ask(self, question: Callable[[], T]) -> T | None:
         if self.error:
@@ -59,6 +63,8 @@ class _Asking:
             raise  # ours
         except Exception as error:  # whatever an adapter does, nothing was told
             self.error = name_of(error)
+            if isinstance(error, RateLimited) and error.venue_code == HELD:
+                self.held_for = error.retry_after
             log.warning("venue_not_read", account=self._account_id, error=self.error)
             return None
 
@@ -87,6 +93,7 @@ def read_theirs(broker: Broker, account_id: str, *, since: datetime) -> tuple[Th
         None if orders is None else tuple(_named_order(each, names) for each in orders),
         None if fills is None else tuple(_named_fill(each, names) for each in fills),
         positions,
+        held_for=asking.held_for,
     )
     return theirs, asking.error
 
@@ -99,6 +106,31 @@ def _names_of_ours(
     nameless |= {each.venue_order_id for each in fills if not each.client_order_id}
     ours = Order.objects.filter(account_id=account_id, venue_order_id__in=nameless - {""})
     return dict(ours.values_list("venue_order_id", "client_order_id"))
+
+
+def named_anew(account_id: str, theirs: TheirBooks) -> TheirBooks:
+    """The same books: since they were read the venue may have told the number of an order of ours,
+    and what it listed under that without a name is of that order."""
+    orders = [_bare(each) for each in theirs.open_orders or ()]
+    fills = [_bare(each) for each in theirs.fills or ()]
+    names = _names_of_ours(account_id, orders, fills)
+    if not names:
+        return theirs
+    return replace(
+        theirs,
+        open_orders=theirs.open_orders and tuple(_named_order(each, names) for each in orders),
+        fills=theirs.fills and tuple(_named_fill(each, names) for each in fills),
+        asked=dict(_asked_anew(name, report, names) for name, report in theirs.asked.items()),
+    )
+
+
+def _asked_anew(
+    name: str, report: OrderReport | None, names: Mapping[str, str]
+) -> tuple[str, OrderReport | None]:
+    if report is None or not name.startswith(NAMELESS):
+        return name, report
+    report = _named_order(_bare(report), names)
+    return report.client_order_id, report
 
 
 def ask_further(
@@ -120,7 +152,7 @@ def ask_further(
         by = each.venue_order_id if by_its_own else each.name
         if by_its_own and not by:
             continue
-        if by.startswith(_NAMELESS):
+        if by.startswith(NAMELESS):
             asked[each.name] = None  # nothing to ask by; the lists are all there is
             continue
         answer = asking.ask(partial(_order, broker, by))
@@ -129,7 +161,8 @@ def ask_further(
             denied += [each] if answer[0] is None else []
     if denied:
         _look_among_ended(asking, broker, since, denied, asked)
-    return replace(theirs, asked=asked), asking.error
+    held_for = max(theirs.held_for, asking.held_for)
+    return replace(theirs, asked=asked, held_for=held_for), asking.error
 
 
 def _look_among_ended(
@@ -178,6 +211,7 @@ def read_ours(account_id: str, theirs: TheirBooks, *, baseline: datetime | None)
         orders={each.client_order_id: each for each in map(_our_order, rows)},
         fills=frozenset(known.values_list("venue_fill_id", flat=True)),
         positions=_net_positions(account_id),
+        dust=_net_positions(account_id, is_open=False),
         drifting=frozenset(drifting.values_list("symbol", flat=True)),
         baseline=baseline,
     )
@@ -192,12 +226,13 @@ def _our_order(row: Order) -> OurOrder:
         row.quantity,
         row.filled_quantity,
         row.venue_order_id,
+        row.reason == NEEDS_REVIEW,
     )
 
 
-def _net_positions(account_id: str) -> dict[str, Decimal]:
+def _net_positions(account_id: str, **only: bool) -> dict[str, Decimal]:
     net: dict[str, Decimal] = {}
-    rows = Position.objects.filter(account_id=account_id, is_open=True)
+    rows = Position.objects.filter(account_id=account_id, **only)
     for symbol, quantity in rows.values_list("symbol", "quantity"):
         net[symbol] = EXACT.add(net.get(symbol, ZERO), quantity)
     return {symbol: quantity for symbol, quantity in net.items() if quantity}
@@ -231,6 +266,12 @@ def _answer_about(name: str, report: OrderReport | None) -> OrderReport | None:
     if report is None or report.client_order_id:
         return report
     return _under(name, report)
+
+
+def _bare(told: R) -> R:
+    """As the venue told it."""
+    made = told.client_order_id.startswith(NAMELESS)
+    return replace(told, client_order_id="") if made else told
 
 
 def _named_order(report: OrderReport, names: Mapping[str, str]) -> OrderReport:

@@ -23,23 +23,30 @@ from brokers.budgeting import Priority
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.beside import sort_waiting
-from orders.cancelling import cancel_at_venue, insist_on_cancel
+from orders.cancelling import (
+    cancel_at_venue,
+    insist_on_cancel,
+    is_in_review,
+    time_to_clear,
+)
 from orders.children import working_takers
 from orders.deciding import decide_item
+from orders.ending import end_item
 from orders.facts import open_symbols
+from orders.failing import pause_after_failure, tell_of_failing
 from orders.holding import HELD_KINDS, hold_waiting
 from orders.lanes import (
+    LONGEST_WAIT,
     Claim,
     LostLane,
     claim_lane,
     hold_lane,
-    lanes_with_work,
     next_item,
     release_lane,
 )
-from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
+from orders.lifecycle import AT_VENUE, WORKING
 from orders.market import name_of, observe_prices, read_market
-from orders.models import Decision, LaneItem, Order, Position
+from orders.models import Decision, LaneItem, Order
 from orders.pausing import pause_item, pause_items
 from orders.protecting import (
     exit_goes_first,
@@ -49,7 +56,7 @@ from orders.protecting import (
     protect_position,
 )
 from orders.reconciling import ensure_reconciled
-from orders.recording import makes_way, record_event
+from orders.recording import makes_way
 from orders.replacing import pass_on, replace_at_venue
 from orders.sending import (
     Desk,
@@ -59,7 +66,6 @@ from orders.sending import (
     mark_sending,
     send_order,
 )
-from orders.settling import settle
 from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
 from orders.unconfirmed import doubted_symbols, settle_unconfirmed
@@ -73,8 +79,6 @@ from tradehub.lib.prepared import Prepared
 log = structlog.get_logger(__name__)
 
 UNCONNECTED_SECONDS = 10
-MAX_ATTEMPTS = 5
-"""After so many failures of ours an item is parked with its reason, and the lane goes on."""
 
 
 def holder_name() -> str:
@@ -99,11 +103,6 @@ def drain_lane(account_id: str, *, clock: Callable[[], datetime] = utc_now) -> i
         # An item stored while we let go found the lane taken: its bell was in vain.
         if next_item(account_id, now=clock()) is None:
             return done
-
-
-def drain_due_lanes(*, clock: Callable[[], datetime] = utc_now) -> int:
-    """The worker's own look: every lane with something due, bell or no bell."""
-    return sum(drain_lane(account_id, clock=clock) for account_id in lanes_with_work(now=clock()))
 
 
 _ACCOUNT = Prepared(lambda pk: BrokerAccount.objects.filter(pk=pk), texts=["pk"])
@@ -170,8 +169,7 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
 def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     decision = _DECISION.first(item=item.pk)
     if decision is not None:
-        own = Order.objects.filter(decision=decision, parent__isnull=True)
-        orders = list(own.order_by("id"))
+        orders = list(decision.orders.filter(parent__isnull=True).order_by("id"))
     else:
         decision, orders, leaves = _decide_now(desk, account, item)
         if leaves:
@@ -183,8 +181,10 @@ def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
             del orders[0]
     for order_id in decision.cancels:
         cancel_at_venue(desk, order_id)
-    for order in orders:
-        _send(desk, order)
+    # One that has to wait for its room keeps no other from leaving.
+    waits = [_send(desk, order) for order in orders]
+    if any(waits):
+        raise NotYet("OUTCOME_UNKNOWN", min(filter(None, waits)))
     return False
 
 
@@ -196,7 +196,7 @@ def _measure(item: LaneItem, order: Order) -> None:
 
 def _finish_with(item: LaneItem) -> Finish:
     """The item ends in the transaction that records its one order's answer."""
-    return partial(_end_item, item, LaneItem.Status.DONE, "")
+    return partial(end_item, item, LaneItem.Status.DONE, "")
 
 
 def _decide_now(
@@ -245,21 +245,29 @@ def _named(symbols: Iterable[str | None]) -> list[str]:
     return [symbol for symbol in symbols if symbol is not None]
 
 
-def _send(desk: Desk, order: Order) -> None:
+def _send(desk: Desk, order: Order) -> float:
+    """0, or after how many seconds it is to be tried again: what was cancelled for it works yet."""
     if order.status != OrderStatus.QUEUED:
-        return
+        return 0.0
     if order.after_id is not None and not makes_way(Order.objects.get(pk=order.after_id)):
-        return  # its own SEND item comes when that order is filled
+        return 0.0  # its own SEND item comes when that order is filled
+    wait = time_to_clear(desk, order)
+    if wait:
+        return wait
     if order.role != OrderRole.EXIT:
         send_order(desk, order.pk)
-        return
+        return 0.0
     with at(Priority.FIRST):  # one turn for both, where a venue's limits leave few
         if make_room(desk, order):
             send_order(desk, order.pk)
+    return 0.0
 
 
 def _send_waiting(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
-    _send(desk, Order.objects.get(pk=item.subject, account=account))
+    orders = Order.objects.select_related("decision")
+    wait = _send(desk, orders.get(pk=item.subject, account=account))
+    if wait:
+        raise NotYet("OUTCOME_UNKNOWN", wait)
     return False
 
 
@@ -297,7 +305,7 @@ def _halt(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
     if item.subject:
         entries = entries.filter(strategy_id=item.subject)
     for order in entries.order_by("id"):
-        if order.status == OrderStatus.QUEUED or order.status in AT_VENUE:
+        if order.status == OrderStatus.QUEUED or order.status in AT_VENUE or is_in_review(order):
             cancel_at_venue(desk, order.pk)
     return False
 
@@ -317,65 +325,18 @@ def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "
     def finish() -> None:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
-        _end_item(item, status, reason, now)
+        end_item(item, status, reason, now)
 
     in_write_transaction(finish)
 
 
-def _end_item(item: LaneItem, status: LaneItem.Status, reason: str, now: datetime) -> None:
-    """In the transaction that holds the lane."""
-    LaneItem.objects.filter(pk=item.pk, status=LaneItem.Status.QUEUED.value).update(
-        status=status.value, reason=reason, finished_at=now
-    )
-    if status is LaneItem.Status.PARKED:
-        _deny_unsent(item, now)
-    settle(item.signal_id)
-    if item.kind == LaneItem.Kind.PROTECT:
-        _settle_protected(item.subject)
-
-
-def _deny_unsent(item: LaneItem, now: datetime) -> None:
-    """Nobody will send them any more, so they must not hold room or keep a signal open."""
-    unsent = Order.objects.filter(
-        Q(decision__item=item, parent__isnull=True)
-        | Q(pk=item.subject)
-        | Q(replaces_id=item.subject),
-        account_id=item.account_id,
-        status=OrderStatus.QUEUED.value,
-    )
-    for order in unsent.order_by("id"):
-        order.refresh_from_db()  # the one before may have ended it
-        if order.status == OrderStatus.QUEUED:
-            text = "It failed too often on our side to be sent; the log says why."
-            record_event(
-                order,
-                OrderEventName.DENY,
-                key="deny",
-                now=now,
-                reason="INTERNAL_ERROR",
-                reason_text=text,
-            )
-
-
-def _settle_protected(position_id: str) -> None:
-    """Signals whose entry waited for its stop and target to be placed."""
-    position = Position.objects.get(pk=position_id)
-    entries = Order.objects.filter(
-        account_id=position.account_id,
-        symbol=position.symbol,
-        strategy_id=position.strategy_id,
-        role=OrderRole.ENTRY.value,
-        protection__isnull=False,
-    ).order_by("-id")
-    for signal_id in entries.values_list("signal_id", flat=True)[:5]:
-        settle(signal_id)
-
-
 def _give_up_or_retry(desk: Desk, item: LaneItem) -> bool:
-    if item.attempts + 1 >= MAX_ATTEMPTS:
+    pause = pause_after_failure(item)
+    if pause is None:
         _finish(desk, item, LaneItem.Status.PARKED, "INTERNAL_ERROR")
         return True
-    pause_item(desk, item, 2.0**item.attempts / 4, failed=True)
+    tell_of_failing(desk, item)
+    pause_item(desk, item, pause, failed=True)
     return False
 
 
@@ -390,6 +351,7 @@ def _postpone_lane(desk: Desk, wait: NotYet, trades: bool) -> None:
 def _wait_all(claim: Claim, now: datetime, seconds: float) -> None:
     hold_lane(claim, now=now)
     until = now + timedelta(seconds=seconds)
-    LaneItem.objects.filter(
-        account_id=claim.account_id, status=LaneItem.Status.QUEUED.value, due_at__lt=until
-    ).update(due_at=until)
+    queued = LaneItem.objects.filter(
+        account_id=claim.account_id, status=LaneItem.Status.QUEUED.value
+    )
+    queued.filter(Q(due_at__lt=until) | Q(due_at__gt=now + LONGEST_WAIT)).update(due_at=until)

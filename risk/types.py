@@ -153,6 +153,8 @@ class EntryPlan:
     """The chart had delayed data."""
     leverage: Decimal | None = None
     """At which it asks to trade."""
+    price_good_for: int | None = None
+    """Seconds: the venue lets it fill at no price that is as old."""
     problem: SizingProblem | None = None
 
     @property

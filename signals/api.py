@@ -38,7 +38,7 @@ from signals.serializers import (
     WebhookTokenSerializer,
 )
 from tradehub.core.errors import BadInput
-from tradehub.lib.api import OwnedViewSet
+from tradehub.lib.api import OwnedViewSet, refuse_fields
 from tradehub.lib.clock import utc_now
 from tradehub.lib.problems import CONTENT_TYPE, FieldError, problem_body
 from tradehub.lib.request_id import request_id_of
@@ -109,8 +109,10 @@ class Strategies(OwnedViewSet):
     @action(detail=True, methods=["post"], url_path="webhook/rotate")
     def rotate(self, request: Request, pk: str) -> Response:
         """A new URL; the old one works on for an hour."""
+        strategy = self.get_object()
+        refuse_fields(request)
         secret = services.rotate_strategy_webhook(
-            strategy=self.get_object(), now=utc_now(), actor=_user(request), ip=ip_of(request)
+            strategy=strategy, now=utc_now(), actor=_user(request), ip=ip_of(request)
         )
         url = services.webhook_url(public_url(), secret)
         return _private({"webhook_token": secret, "webhook_url": url}, 200)
@@ -128,6 +130,7 @@ class Strategies(OwnedViewSet):
 
     def _switch(self, request: Request, *, enabled: bool) -> Response:
         strategy = self.get_object()
+        refuse_fields(request)
         services.set_strategy_enabled(
             strategy=strategy,
             enabled=enabled,
@@ -237,6 +240,7 @@ class WebhookTokens(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewS
     def rotate(self, request: Request, pk: str) -> Response:
         """A new URL; the old one works on for an hour."""
         token = self.get_object()
+        refuse_fields(request)
         secret = services.rotate_webhook(
             token=token, now=utc_now(), actor=_user(request), ip=ip_of(request)
         )

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from brokers.base import Broker
+from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
+from brokers.prices.places import VENUE_SOURCES
 from brokers.registry import connect
 from orders.deciding import Ruling, rule
 from orders.facts import open_symbols, read_facts
@@ -19,8 +21,9 @@ from orders.terms import Terms, effective_intent, mapped_symbol
 from signals.models import Strategy
 from signals.parsing import ParsedAlert, parse_alert
 from signals.routes import frozen_terms
+from tradehub.core.errors import Conflict
 from tradehub.core.intent import Intent
-from tradehub.core.words import Environment
+from tradehub.core.words import BrokerKind
 from tradehub.lib.db import write_transaction
 
 
@@ -48,13 +51,16 @@ class _Undo(Exception):
 
 
 def preview_alert(*, strategy: Strategy, body: bytes, content_type: str, now: datetime) -> Preview:
-    """Raises ParseProblem, the webhook's own."""
+    """Raises ParseProblem, the webhook's own, and Conflict where a venue can't be asked."""
     alert = parse_alert(body, content_type=content_type)
     subscriptions = strategy.subscriptions.select_related("account").order_by("id")
-    rulings = [
-        (each.account, _rule(each.account, frozen_terms(strategy, each), alert.intents, now))
-        for each in subscriptions
-    ]
+    try:
+        rulings = [
+            (each.account, _rule(each.account, frozen_terms(strategy, each), alert.intents, now))
+            for each in subscriptions
+        ]
+    except BrokerError as error:
+        raise Conflict(error.text, code=error.code) from error
     return Preview(alert, rulings)
 
 
@@ -62,14 +68,14 @@ def _rule(
     account: BrokerAccount, terms: Terms, intents: tuple[Intent, ...], now: datetime
 ) -> Ruling:
     broker = connect(account, now=lambda: now)
-    on_paper = account.environment == Environment.PAPER
-    market = None if on_paper else _market(broker, account, terms, intents)
+    # A venue is asked before the transaction, which keeps others from storing their alerts.
+    market = None if _is_all_here(account) else _market(broker, account, terms, intents)
     effective = [effective_intent(each, terms) for each in intents]
     found: list[Ruling] = []
     try:
         with write_transaction():
             if market is None:
-                # Paper's venue is this database, so what it learns is undone with the rest.
+                # What such a venue learns is undone with the rest.
                 prices = [(mapped_symbol(each, terms), each.reference_price) for each in intents]
                 observe_prices(broker, prices, now)
                 market = _market(broker, account, terms, intents)
@@ -79,6 +85,12 @@ def _rule(
             raise _Undo
     except _Undo:
         return found[0]
+
+
+def _is_all_here(account: BrokerAccount) -> bool:
+    """The account's venue is this database, and so are its prices."""
+    sourced = account.options.get("price_source") in VENUE_SOURCES
+    return account.kind == BrokerKind.PAPER and not sourced
 
 
 def _market(

@@ -114,8 +114,15 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_server(redis_url: str) -> str:
-    """Settings' REDIS_URL answers while the test runs, and holds nothing at first."""
+def redis_server(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Settings' REDIS_URL answers while the test runs, and holds nothing at first nor in the end.
+    It is waited for: on a busy machine half a second says nothing."""
+    from tradehub.lib.heartbeat import redis_client
+
+    pool = redis_client().connection_pool
+    monkeypatch.setitem(pool.connection_kwargs, "socket_timeout", 20.0)
+    pool.disconnect()
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
-    return redis_url
+        yield redis_url
+        client.flushall()

@@ -26,6 +26,7 @@ from tests.hub import ROOT, RunningHub
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=30_000)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -63,7 +64,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def member(hub: RunningHub, demo: dict[str, Any], chromium: Browser) -> Iterator[BrowserContext]:
     """A browser in which the demo user is logged in."""
-    context = chromium.new_context(viewport=DESKTOP, color_scheme="dark")
+    context = chromium.new_context(viewport=DESKTOP, color_scheme="dark", reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"{hub.url}/accounts/login/")
     page.fill("input[name=login]", demo["username"])
@@ -101,8 +102,7 @@ def test_an_alert_shows_as_a_filled_order_and_a_position_without_a_reload(
     began = time.monotonic()
     alert = {"symbol": "BROWSE", "action": "buy", "quantity": 3, "price": 200, "stop_loss": 190}
     assert hub.alert(demo["webhook_token"], alert).status == 202
-    # The promise is a second; it is reported, and the default patience keeps a busy machine from
-    # failing for being busy.
+    # The promise is a second; it is reported, and a busy machine does not fail for being busy.
     expect(page.locator("table tr", has_text="BROWSE").filter(has_text="3").first).to_be_visible()
     expect(page.locator("tr", has_text="BROWSE").filter(has_text="filled").first).to_be_visible()
     shown = time.monotonic() - began
@@ -142,6 +142,17 @@ in_every_look = pytest.mark.parametrize(
 )
 
 
+def processed(hub: RunningHub, demo: dict[str, Any], alert: dict[str, Any]) -> dict[str, Any]:
+    """Send an alert; its signal once it is decided."""
+    path = f"/api/v1/signals/{hub.alert(demo['webhook_token'], alert).json['signal_id']}/"
+
+    def signal() -> dict[str, Any] | None:
+        found = hub.get(path, key=demo["api_key"])
+        return found.json if found.status == 200 and found.json["decisions"] else None
+
+    return dict(hub.until(signal, what="a decision"))
+
+
 @pytest.fixture(scope="module")
 def places(hub: RunningHub, demo: dict[str, Any]) -> dict[str, str]:
     """Ids for the pages of one thing, with something on each."""
@@ -150,17 +161,13 @@ def places(hub: RunningHub, demo: dict[str, Any]) -> dict[str, str]:
                      "stop_loss": 90, "take_profit": 130},
         "denied": {"symbol": "PLACES", "action": "buy", "quantity": 9000, "price": 100},
     }  # fmt: skip
-    found = {
-        name: hub.alert(demo["webhook_token"], alert, prefer="wait=10").json["id"]
-        for name, alert in alerts.items()
-    }
+    signals = {name: processed(hub, demo, alert) for name, alert in alerts.items()}
     hub.alert(demo["webhook_token"], {"action": "buy"})
     key = demo["api_key"]
     invalid = hub.get("/api/v1/signals/?status=invalid", key=key).json["results"]
-    signal = hub.get(f"/api/v1/signals/{found['approved']}/", key=key).json
-    return found | {
+    return {name: str(each["id"]) for name, each in signals.items()} | {
         "invalid": invalid[0]["id"],
-        "order": signal["decisions"][0]["orders"][0],
+        "order": signals["approved"]["decisions"][0]["orders"][0],
         "strategy": demo["strategy_id"],
         "account": demo["account_id"],
         "profile": demo["risk_profile_id"],
@@ -190,7 +197,7 @@ def test_a_page_is_sound_in_every_look(
 def test_a_visitors_page_is_sound_in_every_look(
     hub: RunningHub, chromium: Browser, path: str, scheme: Scheme, size: ViewportSize
 ) -> None:
-    context = chromium.new_context(viewport=size, color_scheme=scheme)
+    context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
     try:
         page = context.new_page()
         page.goto(hub.url + path)
@@ -268,6 +275,7 @@ def newcomer(hub: RunningHub, chromium: Browser) -> Iterator[Page]:
     link = hub.manage("invite").strip()
     context = chromium.new_context(
         viewport=DESKTOP,
+        reduced_motion="reduce",  # nothing is looked at while it fades
         permissions=["clipboard-read", "clipboard-write"],
     )
     page = context.new_page()
@@ -283,7 +291,9 @@ def newcomer(hub: RunningHub, chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_a_newcomer_gets_from_the_link_to_a_fill_without_a_reload(newcomer: Page) -> None:
+def test_a_newcomer_gets_from_the_link_to_a_fill_without_a_reload(
+    hub: RunningHub, newcomer: Page
+) -> None:
     page = newcomer
     url = page.locator("#webhook-url").input_value()
     page.click("[data-copy=webhook-url]")
@@ -294,6 +304,9 @@ def test_a_newcomer_gets_from_the_link_to_a_fill_without_a_reload(newcomer: Page
     page.click("#send-test")
     for step in ("sent", "received", "filled"):
         expect(page.locator(f"[data-step={step}].is-done")).to_be_visible()
+    expect(page.get_by_text("4 of 5 steps done.")).to_be_visible()
+    expect(page.locator("[data-step=pasted] .tick.is-done")).to_have_count(0)
+    hub.alert(url.rpartition("/")[2], {"symbol": "BTCUSDT", "action": "close", "price": 50000})
     expect(page.locator("[data-step=pasted] .tick.is-done")).to_be_visible()
     expect(page.get_by_text("5 of 5 steps done.")).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
@@ -342,13 +355,22 @@ def test_a_delete_asks_first_and_says_why_not(newcomer: Page) -> None:
 
 
 IN_DOUBT = """
-import time
+import threading
 from datetime import timedelta
 from orders.lifecycle import OrderEventName
 from orders.models import Order
 from orders.recording import record_event
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
+from tradehub.lib.live import Publisher
+
+left, send = threading.Event(), Publisher._send
+
+async def sent(self, user_id, frames):
+    await send(self, user_id, frames)
+    left.set()
+
+Publisher._send = sent
 
 def hand_over():
     like, at = Order.objects.filter(role="entry").order_by("id").last(), utc_now()
@@ -363,7 +385,7 @@ def hand_over():
     record_event(order, event, key="review", now=at, reason="NEEDS_REVIEW", reason_text=text)
 
 in_write_transaction(hand_over)
-time.sleep(1)  # the frame leaves by a thread that ends with the process
+assert left.wait(30)  # the frame leaves by a thread that ends with the process
 """
 
 
@@ -399,9 +421,9 @@ def test_the_decision_page_explains_a_denial(
     hub: RunningHub, demo: dict[str, Any], page: Page
 ) -> None:
     alert = {"symbol": "TOOBIG", "action": "buy", "quantity": 1000, "price": 500}
-    answer = hub.alert(demo["webhook_token"], alert, prefer="wait=10")
-    assert answer.json["decisions"][0]["outcome"] == "denied"
-    page.goto(f"{hub.url}/signals/{answer.json['id']}/")
+    signal = processed(hub, demo, alert)
+    assert signal["decisions"][0]["outcome"] == "denied"
+    page.goto(f"{hub.url}/signals/{signal['id']}/")
     expect(page.get_by_text("ORDER_VALUE_ABOVE_MAX").first).to_be_visible()
     expect(page.get_by_text("25,000").first).to_be_visible()
 

@@ -13,6 +13,7 @@ from tradehub import env
 from tradehub.keys import decode_key, hub_keys
 from tradehub.lib.logs import configure_structlog, logging_config
 from tradehub.redis_address import broker_url, embedded_url
+from tradehub.schedule import SCHEDULE
 from tradehub.settings_ui import SPECTACULAR_SETTINGS, UNFOLD  # noqa: F401  # settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -136,49 +137,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "tradehub.beat.PulsingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {
-    **{
-        f"canary of {queue}": {
-            "task": "orders.tasks.canary",
-            "schedule": 10,
-            "args": (queue,),
-            "options": {"queue": queue, "expires": 30},
-        }
-        for queue in ("trade", "background")
-    },
-    "open orders": {
-        "task": "orders.tasks.sync_open_orders",
-        "schedule": 10,
-        "options": {"queue": "background", "expires": 10},
-    },
-    "day starts": {
-        "task": "orders.tasks.note_day_starts",
-        "schedule": 30,
-        "options": {"queue": "background", "expires": 30},
-    },
-    "snapshots": {
-        "task": "orders.tasks.snapshot_due_accounts",
-        "schedule": 30,
-        "options": {"queue": "background", "expires": 30},
-    },
-    "thin snapshots": {
-        "task": "orders.tasks.thin_snapshots",
-        "schedule": 3600,
-        "options": {"queue": "background", "expires": 600},
-    },
-    # Each account once an hour (`orders.cash_entries`).
-    "cash entries": {
-        "task": "orders.tasks.read_due_cash_entries",
-        "schedule": 60,
-        "options": {"queue": "background", "expires": 60},
-    },
-    # Each account has its own minute of the night; those that wait for a verdict come at once.
-    "account checks": {
-        "task": "brokers.tasks.examine_due_accounts",
-        "schedule": 30,
-        "options": {"queue": "background", "expires": 30},
-    },
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

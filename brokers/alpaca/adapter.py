@@ -25,7 +25,7 @@ from brokers.alpaca.ordering import order_body
 from brokers.alpaca.pairs import PARENT, pair_body, refusal_of_pair
 from brokers.alpaca.reading import LISTED_BEFORE, Json, Reader
 from brokers.budget import prioritised
-from brokers.credentials import open_credentials
+from brokers.credentials import open_key
 from brokers.errors import (
     BadCredentials,
     BrokerError,
@@ -73,12 +73,11 @@ def open_alpaca(account: BrokerAccount, now: Callable[[], datetime]) -> "AlpacaB
     seal = f"{trading} {data} {account.sealed_credentials}"
 
     def make() -> Client:
-        given = open_credentials(account)
-        names = ("api_key", "api_secret")
-        key, secret = (checked_key(given.get(name, "")) for name in names)
+        key, secret = open_key(account, "Alpaca")
         return Client(api_key=key, api_secret=secret, trading_url=trading, data_url=data)
 
     connection = connections.take(account.pk, seal, make)
+    connection.client.owner.expect(account)
     return AlpacaBroker(connection, now, account.options)
 
 
@@ -89,14 +88,6 @@ def addresses(environment: str) -> tuple[str, str]:
         settings.VENUE_URLS["ALPACA_TRADING_URL"] or own,
         settings.VENUE_URLS["ALPACA_DATA_URL"] or DATA_URL,
     )
-
-
-def checked_key(text: str) -> str:
-    """As it may stand in a header. Raises BadCredentials, without a word of it."""
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise BadCredentials("The account needs an Alpaca key and its secret: api_key, api_secret.")
-    return key
 
 
 @prioritised
@@ -128,6 +119,10 @@ class AlpacaBroker:
             pairs=self._pairs,
             extended_hours=True,
         )
+
+    def doubt(self) -> None:
+        """What is remembered of assets may have changed."""
+        self._connection.forget_assets()
 
     def account(self) -> AccountState:
         raw = self._client.get("/account")
@@ -184,10 +179,7 @@ class AlpacaBroker:
         except OrderRejected:
             self._connection.forget_asset(request.symbol)
             raise
-        report = self._reader.read(parsing.order_report, raw)
-        if report.client_order_id != request.client_order_id:
-            raise unreadable()
-        self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
+        report = self._taken(raw, request.client_order_id)
         return self._looked_at(request, raw, report)
 
     def submit_pair(
@@ -205,10 +197,7 @@ class AlpacaBroker:
         except OrderRejected:
             self._connection.forget_asset(target.symbol)
             raise
-        report = self._reader.read(parsing.order_report, raw)
-        if report.client_order_id != target.client_order_id:
-            raise unreadable()
-        self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
+        report = self._taken(raw, target.client_order_id)
         return self._leg_told(stop, raw, report), report
 
     def cancel(self, client_order_id: str) -> OrderReport:
@@ -304,6 +293,13 @@ class AlpacaBroker:
             return ZERO
         there = max(ZERO, -request.side.sign * (held or ZERO))
         return there if asset.quantity_step is None else round_down(there, asset.quantity_step)
+
+    def _taken(self, raw: Any, client_order_id: str) -> OrderReport:
+        report = self._reader.read(parsing.order_report, raw)
+        if report.client_order_id != client_order_id:
+            raise unreadable()
+        self._connection.client_ids.put(report.venue_order_id, report.client_order_id)
+        return report
 
     def _earlier(self, client_order_id: str, error: AlreadyThere) -> OrderReport:
         """The order that holds the id: ours, from an attempt whose answer was lost."""

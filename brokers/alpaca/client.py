@@ -29,8 +29,11 @@ from brokers.alpaca import errors
 from brokers.budget import Budget, Charge, Ticket, scope_of
 from brokers.budgeting import Limit, Priority
 from brokers.errors import BrokerError
+from brokers.ownership import Owner
 from tradehub.lib.clock import utc_now
 
+ACCOUNT = "/account"
+"""Its answer tells Alpaca's own id of the account."""
 POOL_SIZE = 4
 MOST_BYTES = 16 * 1024 * 1024
 A_MINUTE = Limit("requests", 200, 60)
@@ -156,6 +159,7 @@ class Client:
         self._data_url = data_url
         self._trading_url = trading_url
         self._now = now
+        self.owner = Owner()
         self._client = RESTClient(
             trading_url, api_key=api_key, secret_key=api_secret, raw_data=True
         )
@@ -171,7 +175,12 @@ class Client:
         return f"Client({self._trading_url})"
 
     def get(self, path: str, **query: str) -> Any:
-        return self._call(lambda: self._client.get(path, query), ordering=False)
+        if path != ACCOUNT:
+            self.owner.check(self._ask_owner)
+        found = self._call(lambda: self._client.get(path, query), ordering=False)
+        if path == ACCOUNT and isinstance(found, dict):
+            self.owner.learn(str(found.get("id") or ""))
+        return found
 
     def prices(self, path: str, *, version: str, **query: str) -> Any:
         def ask() -> Any:
@@ -181,13 +190,18 @@ class Client:
         return self._call(ask, ordering=False)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        self.owner.check(self._ask_owner)
         return self._call(lambda: self._client.post(path, dict(body)), ordering=True)
 
     def delete(self, path: str) -> Any:
+        self.owner.check(self._ask_owner)
         return self._call(lambda: self._client.delete(path), ordering=True)
 
     def close(self) -> None:
         self._client._session.close()
+
+    def _ask_owner(self) -> None:
+        self.get(ACCOUNT)
 
     def _call(self, ask: Callable[[], Any], *, ordering: bool) -> Any:
         try:

@@ -29,6 +29,7 @@ V = TypeVar("V")
 
 ASSET_FOR = timedelta(minutes=10)
 NO_ASSET_FOR = timedelta(minutes=1)
+"""Of what can't be traded: it may any moment, and till then its entries are denied."""
 IDLE_SECONDS = 300.0
 MOST_KEPT = 5000
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]{0,19}")
@@ -56,6 +57,10 @@ class Kept(Generic[K, V]):
     def drop(self, key: K) -> None:
         with self._lock:
             self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
 
 
 class Connection:
@@ -85,12 +90,16 @@ class Connection:
             found = None
         except (ValueError, KeyError, TypeError) as error:
             raise unreadable() from error
-        self._assets.put(symbol, (found, now + (ASSET_FOR if found else NO_ASSET_FOR)))
+        trades = found is not None and found.tradable
+        self._assets.put(symbol, (found, now + (ASSET_FOR if trades else NO_ASSET_FOR)))
         return found
 
     def forget_asset(self, symbol: str) -> None:
         """The venue said something else of it than we knew."""
         self._assets.drop(symbol)
+
+    def forget_assets(self) -> None:
+        self._assets.clear()
 
     def keep_fills(self, order_id: str, fills: tuple[FillReport, ...], filled: Decimal) -> None:
         """Only when they are all: activities come some seconds after the order tells of them."""

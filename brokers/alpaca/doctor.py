@@ -13,6 +13,11 @@ MOST_OFFSET = timedelta(seconds=2)
 ASK_ALPACA = "Sign in at Alpaca: it says there what it waits for."
 
 
+def begin(broker: Broker) -> None:
+    """What is known of assets is asked for anew."""
+    cast(AlpacaBroker, broker).doubt()
+
+
 def lines(broker: Broker) -> list[Line]:
     alpaca = cast(AlpacaBroker, broker)
     standing = alpaca.standing()

@@ -238,14 +238,16 @@ def market_clock(raw: Json) -> MarketClock:
     )
 
 
-def quote(name: str, raw: Json) -> Quote | None:
+def quote(name: str, raw: Json | None) -> Quote | None:
     """Of a snapshot. None unless it has a bid, an ask and a trade: outside of hours the one or
-    other is 0."""
+    other is 0, and what has no data at all has none. A crossed book is no price either."""
+    if not isinstance(raw, Mapping):
+        return None
     asked, traded = raw.get("latestQuote"), raw.get("latestTrade")
     if not asked or not traded:
         return None
     bid, ask, last = to_decimal(asked["bp"]), to_decimal(asked["ap"]), to_decimal(traded["p"])
-    if min(bid, ask, last) <= 0:
+    if min(bid, ask, last) <= 0 or bid > ask:
         return None
     return Quote(symbol_of(name), bid, ask, last, time_of(asked["t"]), "alpaca")
 

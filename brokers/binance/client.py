@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ssl import SSLCertVerificationError
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from brokers import budget as shared
-from brokers.binance.errors import Answer, Meaning, meaning_of, of_answer, read_json
+from brokers.binance.errors import Answer, Meaning, meaning_of, of_answer, patience_of, read_json
 from brokers.binance.site import Site
 from brokers.binance.weights import Api, counters, limits_told, row_of, weight_of
 from brokers.budget import Budget, Charge, Ticket, scope_of
 from brokers.budgeting import Limit, Priority
 from brokers.errors import BrokerError, NotSent, OutcomeUnknown, RateLimited
+from brokers.ownership import Owner
 
 with warnings.catch_warnings():
     # The SDK imports a name that the package `websockets` calls deprecated.
@@ -42,6 +43,8 @@ MOST_BYTES = 32 * 1024 * 1024
 """Of an answer; all symbols of exchangeInfo are some megabytes."""
 BANNED_FOR = 120.0
 """Seconds: the shortest ban, for when the venue does not say how long it is."""
+AS_SIGNED = ":/"
+"""What an id may hold, given by whomever, and the SDK signs as it stands."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CERTAIN = (
     requests.exceptions.ConnectTimeout,
@@ -101,6 +104,7 @@ class VenueClient(Client):
         self._requests_params = None
         self.session = self._init_session()
         self.site, self.now = site, now
+        self.owner = Owner()
         self._timeouts = timeouts
         self._budget = budget
 
@@ -116,6 +120,16 @@ class VenueClient(Client):
         asked = {"symbols": named, "showPermissionSets": "false"}
         return self._get("exchangeInfo", data=asked)
 
+    def owner_uri(self) -> str:
+        """Whose answer tells the venue's own id of the account."""
+        return f"{self.API_URL}/{self.PRIVATE_API_VERSION}/account"
+
+    def ask_owner(self) -> None:
+        self.get_account(omitZeroBalances="true")
+
+    def owner_in(self, found: Any) -> str:
+        return str(found.get("uid") or "") if isinstance(found, dict) else ""
+
     @property
     def timestamp_offset(self) -> float:
         """What the SDK adds to its own look at the clock, in milliseconds."""
@@ -128,11 +142,14 @@ class VenueClient(Client):
         cost = self._cost(method, uri, kwargs.get("data") or {})
         with shared.at(cost.priority):
             if signed:
-                self._keep_clock()
+                self._keep_clock(cost.priority)
+                if uri != self.owner_uri():
+                    self.owner.check(self.ask_owner)
                 kwargs.setdefault("data", {})
             ticket = self._budget.ask(cost.charges, cost.priority, self._their_time())
             ready = self._get_request_kwargs(method, signed, force_params, **kwargs)
-            answer = self._exchange(method, uri, ready.get("params"), ready.get("data"))
+            form = urlencode(ready.get("data") or (), safe=AS_SIGNED)
+            answer = self._exchange(method, uri, ready.get("params"), form)
         error = self.error_of(answer, self.now())
         self._tell(cost.api, ticket, answer, error)
         if error is None:
@@ -164,7 +181,9 @@ class VenueClient(Client):
         return self.site.limits.get(api, {})
 
     def _learned(self, api: Api, uri: str, found: Any) -> Any:
-        """exchangeInfo also tells the limits."""
+        """exchangeInfo also tells the limits, the account whose it is. Raises AnotherAccount."""
+        if uri == self.owner_uri():
+            self.owner.learn(self.owner_in(found))
         if uri.endswith("/exchangeInfo") and isinstance(found, dict):
             with suppress(KeyError, TypeError, ValueError):
                 self.site.limits[api] = limits_told(api, found["rateLimits"])
@@ -190,14 +209,19 @@ class VenueClient(Client):
             # Too many orders are the account's; too much weight is of everybody here.
             scope = last if self.meaning_of(error) is Meaning.LIMITED_ORDERS else address
             self._budget.slow(scope, error.retry_after, asked_at=ticket.at, now=now)
+        elif answer.status == 429:
+            # What stands before the venue has no words for it, and counts all the same.
+            wait = patience_of(answer, "", self.now())
+            self._budget.slow(address, wait, asked_at=ticket.at, now=now)
 
     def _their_time(self) -> float:
         """By which they count; ours until theirs is known."""
         now = self.now()
         return (now + (self.site.offset(now) or timedelta())).timestamp()
 
-    def _keep_clock(self) -> None:
-        """Asked before the first signed request, every hour, and after a refused timestamp."""
+    def _keep_clock(self, priority: Priority) -> None:
+        """Asked before the first signed request, every hour, and after a refused timestamp. What
+        is urgent goes on with that of an hour ago where the venue does not answer."""
         asked = self.now()
         if self.site.offset(asked) is not None:
             return
@@ -206,17 +230,19 @@ class VenueClient(Client):
         except RateLimited:
             raise
         except (BrokerError, KeyError, TypeError, ValueError) as error:
+            if priority is Priority.FIRST and self.site.trust_clock(self.now()):
+                return
             raise NotSent("Binance did not tell its time, so nothing was sent.") from error
         self.site.set_clock(theirs, asked, self.now())
 
-    def _exchange(self, method: str, uri: str, params: str | None, data: Any) -> Answer:
+    def _exchange(self, method: str, uri: str, params: str | None, form: str) -> Answer:
         headers = {} if method == "get" else {"Content-Type": "application/x-www-form-urlencoded"}
         try:
             with self.session.request(
                 method.upper(),
                 uri,
                 params=params,
-                data=data,
+                data=form or None,
                 headers=headers,
                 timeout=(self._timeouts.connect, self._timeouts.read),
                 stream=True,

@@ -19,10 +19,22 @@ from brokers.binance.key_lines import (
     restrictions,
 )
 from brokers.binance.spot import SpotBroker
+from brokers.binance.weights import Api, look_weight
 from brokers.errors import BrokerError, OutcomeUnknown
 from brokers.types import Line
 
 RIGHT = "Enable Spot & Margin Trading"
+
+
+def weight(broker: Broker) -> int:
+    return look_weight(Api.FUTURES if isinstance(broker, FuturesBroker) else Api.SPOT)
+
+
+def begin(broker: Broker) -> None:
+    """All that is known of the address, and of how the account is set, is asked for anew."""
+    binance = cast("SpotBroker | FuturesBroker", broker)
+    binance.client.site.doubt_clock(binance.client.now())
+    binance.doubt()
 
 
 def lines(broker: Broker) -> list[Line]:

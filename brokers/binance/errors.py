@@ -164,7 +164,6 @@ TABLE: tuple[Row, ...] = (
 """-2026: only an order that never filled is archived, ninety days after it ended."""
 
 TOO_MUCH = "Account has insufficient balance"
-FORBIDDEN = "rest-api.md, HTTP Return Codes: 403 is the firewall before the API"
 _BAN_ENDS = re.compile(r"banned until (\d{13})")
 
 
@@ -184,13 +183,14 @@ def of_answer(answer: Answer, now: datetime, table: tuple[Row, ...] = TABLE) -> 
         return None
     said = said_by(answer)
     if said is None and answer.status == 403:
+        # rest-api.md, HTTP Return Codes: the firewall before the API.
         return NotSent("Binance's firewall refused the request.", venue_code="403")
     row = None if said is None else find_row(*said, table)
     if said is None or row is None or not 400 <= answer.status < 500:
         return _unknown(answer, said)
     code, text = said
     if row.error is RateLimited:
-        wait = _retry_after(answer, text, now)
+        wait = patience_of(answer, text, now)
         return RateLimited(text, retry_after=wait, venue_code=str(code))
     return row.error(text, venue_code=str(code))
 
@@ -256,7 +256,7 @@ def _within(found: Mapping[str, Any]) -> str:
     return " ".join(each for each in texts if isinstance(each, str))
 
 
-def _retry_after(answer: Answer, text: str, now: datetime) -> float:
+def patience_of(answer: Answer, text: str, now: datetime) -> float:
     """In seconds, as the header says; of a ban also the text does. A minute where neither does:
     that is the window in which weights are counted."""
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from brokers.errors import BrokerError, OrderRejected
 from brokers.types import Instrument, OrderRequest
 from tradehub.core.money import EXACT, ZERO, plain, round_down, round_up, to_decimal
 from tradehub.core.words import OrderSide, OrderType
@@ -147,6 +148,12 @@ def refusal(
         or _of_prices(rules, request)
         or _of_value(rules, request)
     )
+
+
+def with_numbers(error: BrokerError, rules: Rules, side: OrderSide) -> OrderRejected:
+    """The venue's refusal by one of its rules, with what the rule allows."""
+    numbers = allowance(rules, error.text, side)
+    return OrderRejected(f"{error.text} {numbers}".strip(), venue_code=error.venue_code)
 
 
 def allowance(rules: Rules, said: str, side: OrderSide) -> str:

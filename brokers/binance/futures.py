@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
+from brokers.binance.answers import object_of, parsed
 from brokers.binance.client import Timeouts
 from brokers.binance.errors import Meaning, unreadable
-from brokers.binance.filters import allowance, instrument_of
+from brokers.binance.filters import instrument_of, with_numbers
 from brokers.binance.futures_account import FuturesAccount, Options
 from brokers.binance.futures_cash import cash_page
 from brokers.binance.futures_client import FuturesClient
+from brokers.binance.futures_fills import FuturesFills
 from brokers.binance.futures_fitting import Fitted, Fitting
 from brokers.binance.futures_history import FuturesHistory
 from brokers.binance.futures_market import FuturesMarket
@@ -30,7 +32,6 @@ from brokers.binance.futures_parsing import (
     is_conditional,
     order_params,
 )
-from brokers.binance.market import parsed
 from brokers.binance.parsing import Raw
 from brokers.binance.seats import Seat, seat_of
 from brokers.budget import prioritised
@@ -85,13 +86,9 @@ class FuturesBroker:
         self.holdings = FuturesAccount(
             self.client, self._market, seat.memory, seat.settings, options
         )
+        fills = FuturesFills(self.client, self._market, seat.memory, options.currency)
         self._history = FuturesHistory(
-            self.client,
-            self._market,
-            seat.memory,
-            seat.symbols,
-            seat.conditionals,
-            options.currency,
+            self.client, fills, seat.memory, seat.symbols, seat.conditionals
         )
         self._symbols = seat.symbols
         self._fitting = Fitting(self._market, self.holdings, seat.memory)
@@ -109,6 +106,11 @@ class FuturesBroker:
             settle_seconds=SETTLE_SECONDS,
             holds_balance=False,
         )
+
+    def doubt(self) -> None:
+        """What is remembered of the market, and of the account's settings, may have changed."""
+        self._market.doubt_now()
+        self.holdings.forget()
 
     # What there is
 
@@ -188,7 +190,7 @@ class FuturesBroker:
             if found is None:
                 raise
             return self._history.report(found)
-        return self._history.report_of_answer(_object(raw))
+        return self._history.report_of_answer(object_of(raw))
 
     def expect(self, client_order_id: str, symbol: str) -> None:
         self._history.name_symbol(client_order_id, symbol)
@@ -222,7 +224,7 @@ class FuturesBroker:
         return None if raw is None else self._history.report(raw)
 
     def _answered(self, raw: Any, request: OrderRequest) -> OrderReport:
-        report = self._history.report_of_answer(self._history.remembered(_object(raw)))
+        report = self._history.report_of_answer(self._history.remembered(object_of(raw)))
         # One that closes whatever is held has no quantity there.
         return report if report.quantity else replace(report, quantity=request.quantity)
 
@@ -237,10 +239,7 @@ class FuturesBroker:
                 return earlier
         elif meaning is Meaning.FILTER:
             self._market.doubt()
-            numbers = allowance(fitted.rules, error.text, request.side)
-            raise OrderRejected(
-                f"{error.text} {numbers}".strip(), venue_code=error.venue_code
-            ) from error
+            raise with_numbers(error, fitted.rules, request.side) from error
         elif meaning is Meaning.SIDES:
             self.holdings.forget_mode()
         elif meaning is Meaning.FLAT and request.order_type is OrderType.MARKET:
@@ -327,9 +326,3 @@ class FuturesBroker:
                 reports = self._history.working(symbol)
                 listed |= {each.client_order_id: each for each in reports}
         return listed
-
-
-def _object(raw: Any) -> Raw:
-    if not isinstance(raw, dict):
-        raise unreadable()
-    return raw

@@ -12,11 +12,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from brokers.binance.answers import parsed
 from brokers.binance.errors import Meaning
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_market import FuturesMarket
 from brokers.binance.futures_parsing import ONE_WAY, Leg, account_state, legs, reduces
-from brokers.binance.market import parsed
 from brokers.binance.memory import Memory, Setting, Settings
 from brokers.binance.symbol_settings import KNOWN_FOR
 from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
@@ -95,6 +95,11 @@ class FuturesAccount:
     def forget_mode(self) -> None:
         self._memory.hedged = None
 
+    def forget(self) -> None:
+        """How the account and its symbols are set, in all processes."""
+        self.forget_mode()
+        self._settings.forget_all()
+
     def prepare_entry(self, request: OrderRequest) -> bool:
         """Whether the account is in hedge mode, once the entry may leave. Raises NotSent,
         RateLimited, and certain refusals."""
@@ -103,6 +108,10 @@ class FuturesAccount:
     def _prepared(self, request: OrderRequest) -> bool:
         leverage = _whole_leverage(request.leverage)
         hedged = self.hedged()
+        if hedged is not self.options.hedged:
+            # It may have been changed there since: a denial is of what the venue says now.
+            self.forget_mode()
+            hedged = self.hedged()
         if hedged is not self.options.hedged:
             raise Unsupported(
                 f"The account is in {MODES[hedged]} mode at Binance, and its option position_mode "
@@ -197,9 +206,7 @@ class FuturesAccount:
     def _alias(self) -> str:
         if self._memory.alias is None:
             rows = self._client.futures_account_balance()
-            self._memory.alias = parsed(
-                lambda: next((str(each.get("accountAlias") or "") for each in rows), "")
-            )
+            self._memory.alias = parsed(lambda: self._client.owner_in(rows))
         return self._memory.alias
 
 

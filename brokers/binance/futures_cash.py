@@ -9,11 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from brokers.binance.errors import unreadable
+from brokers.binance.answers import list_of, parsed
 from brokers.binance.futures_client import FuturesClient
-from brokers.binance.futures_parsing import at
-from brokers.binance.market import parsed
-from brokers.binance.parsing import Raw, milliseconds
+from brokers.binance.parsing import Raw, at, milliseconds
 from brokers.errors import OutcomeUnknown
 from brokers.types import CashKind, CashPage, CashReport
 from tradehub.core.money import to_decimal
@@ -65,10 +63,8 @@ def _of_one_moment(client: FuturesClient, moment: int) -> tuple[CashReport, ...]
 
 
 def _rows(client: FuturesClient, first: int, last: int, **more: int) -> list[Raw]:
-    found = client.futures_income_history(startTime=first, endTime=last, limit=PAGE, **more)
-    if not isinstance(found, list):
-        raise unreadable()
-    return found
+    ask = client.futures_income_history
+    return list_of(ask(startTime=first, endTime=last, limit=PAGE, **more))
 
 
 def _reports(rows: list[Raw]) -> tuple[CashReport, ...]:

@@ -25,6 +25,16 @@ class FuturesClient(VenueClient):
         now = self.now()
         return now + (self.site.offset(now) or timedelta())
 
+    def owner_uri(self) -> str:
+        return f"{self.FUTURES_URL}/{self.FUTURES_API_VERSION3}/balance"
+
+    def ask_owner(self) -> None:
+        self.futures_account_balance()
+
+    def owner_in(self, found: Any) -> str:
+        rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return next((str(each.get("accountAlias") or "") for each in rows), "")
+
     def error_of(self, answer: Answer, now: datetime) -> BrokerError | None:
         return futures_errors.of_answer(answer, now)
 

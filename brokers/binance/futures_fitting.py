@@ -5,10 +5,10 @@ Raises Unsupported for what the venue would refuse, and NotSent for what can't b
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 
 from brokers.binance.filters import Rules, refusal
+from brokers.binance.fitting import Judged, by_the_rules
 from brokers.binance.futures_account import FuturesAccount, open_legs_of
 from brokers.binance.futures_market import FuturesMarket
 from brokers.binance.futures_parsing import (
@@ -23,9 +23,6 @@ from brokers.errors import BrokerError, NotSent, RateLimited, Unsupported
 from brokers.types import OrderRequest
 from tradehub.core.money import ZERO, plain
 from tradehub.core.words import OrderType
-
-FRESH = timedelta(minutes=1)
-"""Rules that are older are read again before an order is refused by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,8 @@ class Fitting:
 
     def fit(self, request: OrderRequest) -> Fitted:
         _check_words(request)
-        request, rules = self._by_the_rules(request)
+        asked, market = request, self._market
+        request, rules = by_the_rules(lambda: self._judged(asked), market.age, market.doubt)
         request = self._trailing(request)
         if not request.reduce_only:
             hedged = self._holdings.prepare_entry(request)
@@ -82,22 +80,7 @@ class Fitting:
             raise NotSent(f"Nothing was sent: no price of {request.symbol} is known.")
         return in_percent(request, last)
 
-    def _by_the_rules(self, request: OrderRequest) -> tuple[OrderRequest, Rules]:
-        try:
-            fitted, rules, problem = self._judged(request)
-            if problem is not None and self._market.age() > FRESH:
-                self._market.doubt()  # they may have changed
-                fitted, rules, problem = self._judged(request)
-        except (Unsupported, RateLimited, NotSent):
-            raise
-        except BrokerError as error:
-            raise NotSent(f"Nothing was sent: {error.text}", venue_code=error.venue_code) from error
-        if problem is not None:
-            name, text = problem
-            raise Unsupported(text, venue_code=name)
-        return fitted, rules
-
-    def _judged(self, request: OrderRequest) -> tuple[OrderRequest, Rules, tuple[str, str] | None]:
+    def _judged(self, request: OrderRequest) -> Judged:
         rules = self._market.rules(request.symbol)
         if rules is None or rules.quote != self._options.currency:
             raise Unsupported(
@@ -106,15 +89,15 @@ class Fitting:
                 venue_code="SYMBOL",
             )
         quantity = rules.floor(request.quantity, _as_filled(request))
-        fitted = replace(request, quantity=quantity)
+        floored = replace(request, quantity=quantity)
         free = replace(rules, notional=None)
         # What reduces may be worth as little as it likes.
-        problem = refusal(free if request.reduce_only else rules, fitted, TYPES)
+        problem = refusal(free if request.reduce_only else rules, floored, TYPES)
         if problem is None and request.order_type in AT_MARKET:
             # Refused now rather than when it triggers.
-            at_market = replace(fitted, order_type=OrderType.MARKET, stop_price=None)
+            at_market = replace(floored, order_type=OrderType.MARKET, stop_price=None)
             problem = refusal(free, at_market, TYPES)
-        return fitted, rules, problem
+        return floored, rules, problem
 
     def _mode_for_exit(self) -> bool:
         """An exit goes out whether or not the venue tells its mode just now."""

@@ -9,28 +9,26 @@ trade is told: an unknown ordinary order is looked for among the conditional one
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-from brokers.binance.errors import Meaning, unreadable
+from brokers.binance.answers import list_of, object_of, parsed
+from brokers.binance.errors import Meaning
 from brokers.binance.futures_client import FuturesClient
-from brokers.binance.futures_market import FuturesMarket
+from brokers.binance.futures_fills import FuturesFills
 from brokers.binance.futures_parsing import (
     algo_report,
-    at,
     became,
     has_ended,
     is_conditional,
     is_triggering,
     name_of,
-    number_of,
     order_report,
     trade,
 )
-from brokers.binance.market import parsed
 from brokers.binance.memory import Conditionals, Memory, Symbols
-from brokers.binance.parsing import Context, Raw, executed, milliseconds, order_id_of
+from brokers.binance.parsing import Context, Raw, at, order_id_of
+from brokers.binance.spans import past
 from brokers.binance.weights import Api, after_open_orders
 from brokers.budget import ahead
 from brokers.errors import BrokerError, OutcomeUnknown
@@ -39,10 +37,6 @@ from tradehub.core.money import ZERO, to_decimal
 
 PAGE = 1000
 ALGO_PAGE = 100
-WINDOW = timedelta(days=7) - timedelta(minutes=1)
-"""The longest time that one question about the past may span."""
-MILLISECOND = timedelta(milliseconds=1)
-SHORTEST = timedelta(milliseconds=2)
 JUST_NOW = timedelta(seconds=10)
 """For so long a conditional order may be told as waiting that has become an ordinary one."""
 TOLD_WITHIN = timedelta(minutes=1)
@@ -56,18 +50,16 @@ class FuturesHistory:
     def __init__(
         self,
         client: FuturesClient,
-        market: FuturesMarket,
+        fills: FuturesFills,
         memory: Memory,
         symbols: Symbols,
         conditionals: Conditionals,
-        currency: str,
     ) -> None:
         self._client = client
-        self._market = market
+        self._fills = fills
         self._memory = memory
         self._symbols = symbols
         self._conditionals = conditionals
-        self._currency = currency
 
     def expect(self, client_order_id: str, symbol: str, *, conditional: bool) -> None:
         """An order is about to leave: it must be found again, whatever becomes of us."""
@@ -110,7 +102,7 @@ class FuturesHistory:
             if self._client.meaning_of(error) in _ABSENT:
                 return None
             raise
-        return _object(found)
+        return object_of(found)
 
     def report(self, raw: Raw) -> OrderReport:
         """With its fills; of a conditional order with what became of it."""
@@ -121,8 +113,8 @@ class FuturesHistory:
         if number is None:
             return parsed(lambda: algo_report(raw, None, ()))
         if actual is not None:
-            return parsed(lambda: algo_report(raw, actual, self._fills_of(actual, name)))
-        fills = self._trades_of(raw["symbol"], number, name)
+            return parsed(lambda: algo_report(raw, actual, self._fills.of_order(actual, name)))
+        fills = self._fills.of_number(raw["symbol"], number, name)
         if not fills and self._was_triggered_just_now(raw):
             raise OutcomeUnknown(f"Binance does not tell yet what became of {name}.")
         return parsed(lambda: algo_report(raw, None, fills))
@@ -159,8 +151,8 @@ class FuturesHistory:
     def working(self, symbol: str | None = None) -> list[OrderReport]:
         """Of both books. The algo book first: what is triggered in between is told by the other."""
         asked = {} if symbol is None else {"symbol": symbol}
-        waiting = _list(self._client.futures_get_open_orders(conditional=True, **asked))
-        ordinary = _list(self._client.futures_get_open_orders(**asked))
+        waiting = list_of(self._client.futures_get_open_orders(conditional=True, **asked))
+        ordinary = list_of(self._client.futures_get_open_orders(**asked))
         self._symbols.add([each["symbol"] for each in (*waiting, *ordinary)])
         found = {}
         for raw in waiting:
@@ -193,7 +185,7 @@ class FuturesHistory:
         for symbol in self._symbols.known():
             trades = list(self._trades(symbol, since))
             if trades:
-                context, names = self._context(symbol), self._names(symbol, trades)
+                context, names = self._fills.context(symbol), self._names(symbol, trades)
                 found += parsed(partial(_told, trades, names, context))
         return sorted(found, key=lambda each: (each.at, each.venue_fill_id))
 
@@ -209,7 +201,7 @@ class FuturesHistory:
         return reports
 
     def _report_as(self, raw: Raw, name: str) -> OrderReport:
-        return replace(order_report(raw, self._fills_of(raw, name)), client_order_id=name)
+        return replace(order_report(raw, self._fills.of_order(raw, name)), client_order_id=name)
 
     def _name(self, raw: Raw) -> str:
         """The client order id of an ordinary order, or of the conditional one that it was."""
@@ -268,7 +260,7 @@ class FuturesHistory:
             if self._client.meaning_of(error) in _ABSENT:
                 return ""
             raise
-        return self._name(_object(raw))
+        return self._name(object_of(raw))
 
     # Within: one order
 
@@ -289,86 +281,25 @@ class FuturesHistory:
 
     def _unless_absent(self, ask: Callable[[], Any]) -> Raw | None:
         try:
-            return _object(ask())
+            return object_of(ask())
         except BrokerError as error:
             if self._client.meaning_of(error) in _ABSENT:
                 return None
             raise
 
-    # Within: trades
-
-    def _fills_of(self, raw: Raw, name: str) -> tuple[FillReport, ...]:
-        """Of an ordinary order, under a name."""
-        filled, number = executed(raw), number_of(raw)
-        if not filled:
-            return ()
-        known = self._memory.fills_of.get(number) or ()
-        if _sum(known) != filled or any(each.client_order_id != name for each in known):
-            known = self._trades_of(raw["symbol"], int(raw["orderId"]), name)
-            self._memory.fills_of.put(number, known)
-        return known
-
-    def _trades_of(self, symbol: str, order_id: int, name: str) -> tuple[FillReport, ...]:
-        found = _list(
-            self._client.futures_account_trades(symbol=symbol, orderId=order_id, limit=PAGE)
-        )
-        if len(found) >= PAGE:
-            raise OutcomeUnknown(f"Order {order_id} has more trades than Binance tells at once.")
-        context = self._context(symbol)
-        return tuple(parsed(partial(trade, each, name, context)) for each in found)
-
-    def _context(self, symbol: str) -> Context:
-        rules = self._market.rules(symbol)
-        if rules is None:
-            raise OutcomeUnknown(f"Binance does not tell what {symbol} is.", venue_code="NO_RULES")
-        return Context(rules, cache(self._worth))
-
-    def _worth(self, asset: str) -> Decimal | None:
-        try:
-            return self._market.last(asset + self._currency)
-        except BrokerError:
-            return None
-
-    # Within: pages
+    # Within: the past
 
     def _trades(self, symbol: str, since: datetime) -> Iterator[Raw]:
-        return self._past(self._client.futures_account_trades, symbol, since, "id", PAGE)
+        ask, now = self._client.futures_account_trades, self._client.now()
+        return past(ask, symbol, since=since, now=now, number="id", most=PAGE)
 
     def _orders(self, symbol: str, since: datetime) -> Iterator[Raw]:
-        return self._past(self._client.futures_get_all_orders, symbol, since, "orderId", PAGE)
+        ask, now = self._client.futures_get_all_orders, self._client.now()
+        return past(ask, symbol, since=since, now=now, number="orderId", most=PAGE)
 
     def _algo_orders(self, symbol: str, since: datetime) -> Iterator[Raw]:
-        ask = self._client.futures_get_all_algo_orders
-        return self._past(ask, symbol, since, "algoId", ALGO_PAGE)
-
-    def _past(
-        self, question: Callable[..., Any], symbol: str, since: datetime, number: str, most: int
-    ) -> Iterator[Raw]:
-        """Oldest first, span by span. A full page may have left something out, whichever end it
-        begins at: its span is halved."""
-        spans, now = [(since, since + WINDOW)], self._client.now()
-        while spans:
-            start, end = spans.pop()
-            asked = {"startTime": milliseconds(start), "endTime": milliseconds(end)}
-            page = _list(question(symbol=symbol, limit=most, **asked))
-            if len(page) >= most:
-                if end - start < SHORTEST:
-                    text = f"Binance has more of {symbol} at one time than it tells at once."
-                    raise OutcomeUnknown(text)
-                middle = start + (end - start) / 2
-                spans += [(middle + MILLISECOND, end), (start, middle)]
-                continue
-            yield from sorted(page, key=lambda raw: parsed(partial(_number, raw, number)))
-            if not spans and end < now:
-                spans.append((end + MILLISECOND, end + WINDOW))
-
-
-def _sum(fills: Iterable[FillReport]) -> Decimal:
-    return sum((each.quantity for each in fills), ZERO)
-
-
-def _number(raw: Raw, name: str) -> int:
-    return int(raw[name])
+        ask, now = self._client.futures_get_all_algo_orders, self._client.now()
+        return past(ask, symbol, since=since, now=now, number="algoId", most=ALGO_PAGE)
 
 
 def _may_have_become(waiting: Raw, raw: Raw, now: datetime) -> bool:
@@ -386,15 +317,3 @@ def _ended_since(raw: Raw, since: datetime) -> bool:
 
 def _told(trades: Iterable[Raw], names: dict[str, str], context: Context) -> list[FillReport]:
     return [trade(each, names.get(order_id_of(each), ""), context) for each in trades]
-
-
-def _list(raw: Any) -> list[Raw]:
-    if not isinstance(raw, list):
-        raise unreadable()
-    return raw
-
-
-def _object(raw: Any) -> Raw:
-    if not isinstance(raw, dict):
-        raise unreadable()
-    return raw

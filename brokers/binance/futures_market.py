@@ -12,12 +12,16 @@ from decimal import Decimal
 from threading import Lock
 from typing import Any
 
-from brokers.binance.errors import unreadable
+from brokers.binance.answers import parsed
+from brokers.binance.errors import Meaning, unreadable
 from brokers.binance.filters import Rules
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_parsing import quote, read_rules
-from brokers.binance.market import parsed
+from brokers.binance.site import TRUSTED_FOR
+from brokers.budgeting import Priority
+from brokers.errors import BrokerError
 from brokers.types import Quote
+from brokers.urgency import urgency
 from tradehub.core.money import to_decimal
 
 RULES_LAST = timedelta(hours=1)
@@ -57,9 +61,17 @@ class FuturesMarket:
     def rules(self, symbol: str) -> Rules | None:
         """None for what is no contract there."""
         shelf, age = self._shelf, self.age()
-        wanted = shelf.doubted or symbol not in shelf.rules
+        known = shelf.rules.get(symbol)
+        # One that takes no orders may any moment, and till then its entries are denied.
+        wanted = shelf.doubted or known is None or not known.trading
         if age >= RULES_LAST or (wanted and age >= READ_AGAIN_AFTER):
-            self._read()
+            try:
+                self._read()
+            except BrokerError:
+                if known is None or urgency(Priority.NORMAL) is not Priority.FIRST:
+                    raise
+                # An exit can't wait for it. In a minute it is asked for again.
+                shelf.read_at = self._client.now() - RULES_LAST + TRUSTED_FOR
         return shelf.rules.get(symbol)
 
     def age(self) -> timedelta:
@@ -73,6 +85,11 @@ class FuturesMarket:
     def doubt(self) -> None:
         """The rules are not what we think."""
         self._shelf.doubted = True
+
+    def doubt_now(self) -> None:
+        """All may have changed: it is read again before it is used."""
+        shelf, old = self._shelf, self._client.now() - RULES_LAST
+        shelf.read_at = None if shelf.read_at is None else min(shelf.read_at, old)
 
     def last(self, symbol: str) -> Decimal | None:
         """The last price of a contract that exists."""
@@ -110,9 +127,18 @@ class FuturesMarket:
         self._shelf.rules, self._shelf.read_at, self._shelf.doubted = rules, now, False
 
     def _ask(self, question: Any, wanted: list[str]) -> list[Any]:
-        if len(wanted) <= MOST_NAMED:
-            return [question(symbol=each) for each in wanted]
-        return list(question())
+        """One that has gone since takes the others not away."""
+        if len(wanted) > MOST_NAMED:
+            return list(question())
+        found = []
+        for each in wanted:
+            try:
+                found.append(question(symbol=each))
+            except BrokerError as error:
+                if self._client.meaning_of(error) is not Meaning.NO_SYMBOL:
+                    raise
+                self.doubt()
+        return found
 
 
 def _readable(rows: Iterable[Any]) -> dict[str, Rules]:

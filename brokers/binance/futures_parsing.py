@@ -7,12 +7,20 @@ ordinary order that they became. What can't be read raises KeyError, TypeError o
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from brokers.binance.filters import Notional, Percent, Rules, read_range
-from brokers.binance.parsing import Context, Raw, executed, order_id_of
+from brokers.binance.parsing import (
+    Context,
+    Raw,
+    at,
+    executed,
+    in_order,
+    order_id_of,
+    time_in_force,
+)
 from brokers.types import AccountState, FillReport, OrderReport, OrderRequest, Quote, ReportStatus
 from tradehub.core.money import EXACT, ZERO, plain, to_decimal
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
@@ -45,6 +53,8 @@ _KINDS: Mapping[str, OrderType] = {
 """The last two only of orders that somebody else placed."""
 _STATUSES: Mapping[str, ReportStatus] = {
     "NEW": S.OPEN,
+    "NEW_INSURANCE": S.OPEN,  # Binance's own, in a liquidation
+    "NEW_ADL": S.OPEN,  # as above, or in an auto-deleveraging
     "PARTIALLY_FILLED": S.PARTIALLY_FILLED,
     "FILLED": S.FILLED,
     "CANCELED": S.CANCELED,
@@ -62,7 +72,6 @@ _ALGO_STATUSES: Mapping[str, ReportStatus] = {
     "EXPIRED": S.EXPIRED,
 }
 """While the ordinary order is not known. FINISHED is told by that: filled, or cancelled."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # ---- orders that leave ----
@@ -175,11 +184,11 @@ def order_report(raw: Raw, fills: Iterable[FillReport]) -> OrderReport:
         quantity=max(whole, filled),
         filled_quantity=filled,
         at=at(raw.get("updateTime") or raw["time"]),
-        fills=_sorted(fills),
+        fills=in_order(fills),
         code=raw["status"] if ended else None,
         text="Binance ended the order." if ended else None,
         order_type=_KINDS.get(raw["type"]),
-        time_in_force=_time_in_force(raw.get("timeInForce")),
+        time_in_force=time_in_force(raw.get("timeInForce")),
         limit_price=_price(raw.get("price")),
         stop_price=_price(raw.get("stopPrice")),
     )
@@ -187,7 +196,7 @@ def order_report(raw: Raw, fills: Iterable[FillReport]) -> OrderReport:
 
 def algo_report(raw: Raw, actual: Raw | None, fills: Iterable[FillReport]) -> OrderReport:
     """Of a conditional order, with what became of it in the ordinary book."""
-    told = _sorted(fills)
+    told = in_order(fills)
     filled = sum((each.quantity for each in told), ZERO)
     status, changed = _ALGO_STATUSES[raw["algoStatus"]], raw.get("updateTime") or raw["createTime"]
     if actual is not None:
@@ -212,7 +221,7 @@ def algo_report(raw: Raw, actual: Raw | None, fills: Iterable[FillReport]) -> Or
         code=status.name if ended else None,
         text="Binance ended the conditional order when it triggered." if ended else None,
         order_type=_KINDS.get(raw["orderType"]),
-        time_in_force=_time_in_force(raw.get("timeInForce")),
+        time_in_force=time_in_force(raw.get("timeInForce")),
         limit_price=_price(raw.get("price")),
         stop_price=_price(raw.get("triggerPrice")),
         closes_all=raw.get("closePosition") in (True, "true"),
@@ -324,28 +333,15 @@ def read_rules(symbol: Raw) -> Rules:
 
 
 def quote(book: Raw, last: Decimal, now: datetime) -> Quote | None:
-    """Of ticker/bookTicker. None while a side of the book is empty."""
+    """Of ticker/bookTicker. None while a side of the book is empty, or the book crossed."""
     bid, ask = to_decimal(book["bidPrice"]), to_decimal(book["askPrice"])
-    if min(bid, ask, last) <= 0:
+    if min(bid, ask, last) <= 0 or bid > ask:
         return None
     return Quote(book["symbol"], bid, ask, last, now, "binance")
 
 
-def at(milliseconds: Any) -> datetime:
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))
-
-
 def side_of(raw: Raw) -> OrderSide:
     return OrderSide(raw["side"].lower())
-
-
-def _sorted(fills: Iterable[FillReport]) -> tuple[FillReport, ...]:
-    return tuple(sorted(fills, key=lambda each: (each.at, each.venue_fill_id)))
-
-
-def _time_in_force(text: Any) -> TimeInForce | None:
-    known = {each.value for each in TimeInForce}
-    return TimeInForce(text.lower()) if isinstance(text, str) and text.lower() in known else None
 
 
 def _price(text: Any) -> Decimal | None:

@@ -8,18 +8,20 @@ up by the order's number.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from typing import Any
 
+from brokers.binance.answers import list_of, parsed
 from brokers.binance.client import VenueClient
-from brokers.binance.errors import Meaning, meaning_of, unreadable
-from brokers.binance.market import SpotMarket, parsed
+from brokers.binance.errors import Meaning, meaning_of
+from brokers.binance.market import SpotMarket
 from brokers.binance.memory import Memory, Symbols
 from brokers.binance.parsing import (
     Context,
     Raw,
     client_id_of,
+    context_of,
     executed,
     fills_of_answer,
     is_working,
@@ -30,7 +32,7 @@ from brokers.binance.parsing import (
 )
 from brokers.binance.weights import Api, after_open_orders
 from brokers.budget import ahead
-from brokers.errors import BrokerError, OutcomeUnknown
+from brokers.errors import BrokerError
 from brokers.types import FillReport, OrderReport
 from tradehub.core.money import ZERO
 
@@ -117,10 +119,7 @@ class SpotHistory:
         return sorted(found, key=lambda each: (each.at, each.venue_fill_id))
 
     def context(self, symbol: str) -> Context:
-        rules = self._market.rules(symbol)
-        if rules is None:
-            raise OutcomeUnknown(f"Binance does not tell what {symbol} is.", venue_code="NO_RULES")
-        return Context(rules, cache(self._worth))
+        return context_of(symbol, self._market.rules(symbol), self._worth)
 
     def _worth(self, asset: str) -> Decimal | None:
         pair = asset + self._quote
@@ -196,9 +195,7 @@ class SpotHistory:
         """Oldest first. The first page begins as `first` says, each other after the last number."""
         asked: dict[str, Any] = first
         while True:
-            page = question(symbol=symbol, limit=PAGE, **asked)
-            if not isinstance(page, list):
-                raise unreadable()
+            page = list_of(question(symbol=symbol, limit=PAGE, **asked))
             yield from page
             if len(page) < PAGE:
                 return

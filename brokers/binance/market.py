@@ -2,7 +2,7 @@
 hour for each address and dropped when the venue refuses an order by one of them.
 
 Whether a symbol exists is known from the list of all prices, for one unknown name in a question
-makes the venue refuse all of it.
+makes the venue refuse all of it. An exit goes on with old rules where the venue does not tell them.
 """
 
 import json
@@ -11,18 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
+from brokers.binance.answers import parsed
 from brokers.binance.client import VenueClient
-from brokers.binance.errors import Meaning, meaning_of, unreadable
+from brokers.binance.errors import Meaning, meaning_of
 from brokers.binance.filters import Rules, read_rules
 from brokers.binance.parsing import quote
+from brokers.binance.site import TRUSTED_FOR
+from brokers.budgeting import Priority
 from brokers.errors import BrokerError
 from brokers.types import Quote
+from brokers.urgency import urgency
 from tradehub.core.money import to_decimal
 
-T = TypeVar("T")
 RULES_LAST = timedelta(hours=1)
+LOCKED_LASTS = timedelta(minutes=1)
+"""Of a symbol that takes no orders: it may any moment, and till then its entries are denied."""
 NEW_NAMES_AFTER = timedelta(minutes=1)
 """A name that is not in the list may be new: so old the list must be before it is read again."""
 MOST_NAMED = 20
@@ -65,8 +70,11 @@ class SpotMarket:
         now = self._client.now()
         wanted = list(dict.fromkeys(symbols))
         missing = [each for each in wanted if not self._is_fresh(each, now)]
-        if missing:
-            self._read_rules(self._existing(missing), now)
+        try:
+            self._read_rules(missing, now)
+        except BrokerError:
+            if not self._trust(missing, now):
+                raise
         return {each: self._shelf.rules[each][0] for each in wanted if each in self._shelf.rules}
 
     def age(self, symbol: str) -> timedelta:
@@ -77,6 +85,13 @@ class SpotMarket:
     def drop(self, symbol: str) -> None:
         """Its rules are not what we think."""
         self._shelf.rules.pop(symbol, None)
+
+    def doubt(self) -> None:
+        """All may have changed: it is read again before it is used."""
+        old, shelf = self._client.now() - RULES_LAST, self._shelf
+        shelf.names_at = None if shelf.names_at is None else min(shelf.names_at, old)
+        for symbol, (rules, at) in list(shelf.rules.items()):
+            shelf.rules[symbol] = rules, min(at, old)
 
     def prices(self, symbols: Iterable[str]) -> dict[str, Decimal]:
         """The last prices of those that exist."""
@@ -109,14 +124,44 @@ class SpotMarket:
 
     def _is_fresh(self, symbol: str, now: datetime) -> bool:
         known = self._shelf.rules.get(symbol)
-        return known is not None and timedelta() <= now - known[1] < RULES_LAST
+        if known is None:
+            return False
+        lasts = RULES_LAST if known[0].trading else LOCKED_LASTS
+        return timedelta() <= now - known[1] < lasts
+
+    def _trust(self, symbols: list[str], now: datetime) -> bool:
+        """Go on with the rules that are known, though they are old. False: somebody can wait, or
+        something is not known."""
+        shelf = self._shelf
+        if urgency(Priority.NORMAL) is not Priority.FIRST:
+            return False
+        if not all(each in shelf.rules for each in symbols):
+            return False
+        for each in symbols:
+            shelf.rules[each] = shelf.rules[each][0], now - RULES_LAST + TRUSTED_FOR
+        return True
 
     def _read_rules(self, symbols: list[str], now: datetime) -> None:
-        if not symbols:
-            return
-        found = self._client.get_rules(symbols)
-        for rules in parsed(lambda: [read_rules(each) for each in found["symbols"]]):
+        existing = self._existing(symbols) if symbols else []
+        told = self._told(existing) if existing else []
+        for rules in parsed(lambda: [read_rules(each) for each in told]):
             self._shelf.rules[rules.symbol] = (rules, now)
+        for each in {*symbols} - {*existing}:
+            self.drop(each)
+
+    def _told(self, symbols: list[str]) -> list[Any]:
+        """One that has gone since makes the venue refuse them all, so each is asked for alone."""
+        try:
+            found = self._client.get_rules(symbols)
+        except BrokerError as error:
+            if meaning_of(error) is not Meaning.NO_SYMBOL:
+                raise
+            self._shelf.names_at = None
+            if len(symbols) == 1:
+                self.drop(symbols[0])
+                return []
+            return [row for each in symbols for row in self._told([each])]
+        return parsed(lambda: list(found["symbols"]))
 
     def _ask(self, question: Callable[..., Any], wanted: list[str]) -> list[Any]:
         """By name while they are few; all when one of them has gone since."""
@@ -128,11 +173,3 @@ class SpotMarket:
                     raise
                 self._shelf.names_at = None
         return list(question())
-
-
-def parsed(read: Callable[[], T]) -> T:
-    """What can't be read says nothing."""
-    try:
-        return read()
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise unreadable() from error

@@ -68,6 +68,9 @@ class Settings(Protocol):
     def forget(self, symbol: str) -> None:
         """Before it is changed there."""
 
+    def forget_all(self) -> None:
+        """The owner may have changed them."""
+
 
 class Recent(Generic[K, V]):
     """The last so many; safe among threads."""

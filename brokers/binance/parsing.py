@@ -9,16 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from brokers.binance.filters import TYPES, Rules
-from brokers.types import (
-    FillReport,
-    OrderReport,
-    OrderRequest,
-    Quote,
-    ReportStatus,
-)
+from brokers.errors import OutcomeUnknown
+from brokers.types import FillReport, OrderReport, OrderRequest, Quote, ReportStatus
 from tradehub.core.money import EXACT, ZERO, plain, to_decimal
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
@@ -80,6 +76,13 @@ class Context:
     worth: Worth
 
 
+def context_of(symbol: str, rules: Rules | None, worth: Worth) -> Context:
+    """Raises OutcomeUnknown where there are no rules."""
+    if rules is None:
+        raise OutcomeUnknown(f"Binance does not tell what {symbol} is.", venue_code="NO_RULES")
+    return Context(rules, cache(worth))
+
+
 def client_id_of(raw: Raw) -> str:
     """The answer to a cancel has an id of its own, and the order's beside it."""
     return str(raw.get("origClientOrderId") or raw["clientOrderId"])
@@ -113,12 +116,12 @@ def order_report(raw: Raw, fills: Iterable[FillReport]) -> OrderReport:
         status=status,
         quantity=max(whole, filled),
         filled_quantity=filled,
-        at=_at(raw.get("updateTime") or raw.get("transactTime") or raw["time"]),
-        fills=tuple(sorted(fills, key=lambda each: (each.at, each.venue_fill_id))),
+        at=at(raw.get("updateTime") or raw.get("transactTime") or raw["time"]),
+        fills=in_order(fills),
         code=raw["status"] if ended else None,
         text=str(raw.get("expiryReason") or "Binance ended the order.") if ended else None,
         order_type=kind,
-        time_in_force=_time_in_force(raw.get("timeInForce")),
+        time_in_force=time_in_force(raw.get("timeInForce")),
         limit_price=_price(raw.get("price")),
         stop_price=_price(raw.get("stopPrice")),
     )
@@ -148,7 +151,7 @@ def trade(raw: Raw, client_order_id: str, context: Context) -> FillReport:
         price=price,
         fee=fee,
         fee_currency=asset,
-        at=_at(raw["time"]),
+        at=at(raw["time"]),
         venue_order_id=order_id_of(raw),
         kept=fee if asset == rules.base else ZERO,
         fee_value=_fee_value(fee, asset, price, context),
@@ -157,10 +160,10 @@ def trade(raw: Raw, client_order_id: str, context: Context) -> FillReport:
 
 
 def quote(raw: Raw, at: datetime) -> Quote | None:
-    """Of ticker/24hr. None while a side of the book is empty."""
+    """Of ticker/24hr. None while a side of the book is empty, or the book crossed."""
     bid, ask = to_decimal(raw["bidPrice"]), to_decimal(raw["askPrice"])
     last = to_decimal(raw["lastPrice"])
-    if min(bid, ask, last) <= 0:
+    if min(bid, ask, last) <= 0 or bid > ask:
         return None
     return Quote(raw["symbol"], bid, ask, last, at, "binance")
 
@@ -185,8 +188,21 @@ def balances(raw: Raw) -> dict[str, Balance]:
     return {each.asset: each for each in found if each.total}
 
 
-def milliseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+def milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def at(milliseconds: Any) -> datetime:
+    return _EPOCH + timedelta(milliseconds=int(milliseconds))
+
+
+def time_in_force(text: Any) -> TimeInForce | None:
+    known = {each.value for each in TimeInForce}
+    return TimeInForce(text.lower()) if isinstance(text, str) and text.lower() in known else None
+
+
+def in_order(fills: Iterable[FillReport]) -> tuple[FillReport, ...]:
+    return tuple(sorted(fills, key=lambda each: (each.at, each.venue_fill_id)))
 
 
 def _fee_value(fee: Decimal, asset: str, price: Decimal, context: Context) -> Decimal | None:
@@ -198,17 +214,8 @@ def _fee_value(fee: Decimal, asset: str, price: Decimal, context: Context) -> De
     return EXACT.multiply(fee, worth) if worth else ZERO
 
 
-def _at(milliseconds: Any) -> datetime:
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))
-
-
 def _side(text: str) -> OrderSide:
     return OrderSide(text.lower())
-
-
-def _time_in_force(text: Any) -> TimeInForce | None:
-    known = {each.value for each in TimeInForce}
-    return TimeInForce(text.lower()) if isinstance(text, str) and text.lower() in known else None
 
 
 def _price(text: Any) -> Decimal | None:

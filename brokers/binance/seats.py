@@ -21,8 +21,7 @@ from brokers.binance.memory import Memory
 from brokers.binance.models import TradedSymbol
 from brokers.binance.site import forget_sites, site_at
 from brokers.binance.symbol_settings import StoredSettings
-from brokers.credentials import open_credentials
-from brokers.errors import BadCredentials
+from brokers.credentials import open_key
 from brokers.models import BrokerAccount
 from tradehub.core.words import BrokerKind, Environment
 from tradehub.lib.db import in_write_transaction
@@ -80,6 +79,7 @@ def seat_of(account: BrokerAccount, now: Callable[[], datetime], timeouts: Timeo
                 seat.client.close()
             seat = _open(account, addresses, now, timeouts)
         seat.client.now = now
+        seat.client.owner.expect(account)
         _seats[account.pk] = seat
         _seats.move_to_end(account.pk)
         while len(_seats) > MOST_SEATS:
@@ -111,10 +111,7 @@ def addresses_of(environment: str) -> Addresses:
 def _open(
     account: BrokerAccount, addresses: Addresses, now: Callable[[], datetime], timeouts: Timeouts
 ) -> Seat:
-    given = open_credentials(account)
-    key, secret = given.get("api_key"), given.get("api_secret")
-    if not key or not secret:
-        raise BadCredentials("The account has no API key and secret of Binance. Enter them anew.")
+    key, secret = open_key(account, "Binance")
     futures = account.kind == BrokerKind.BINANCE_FUTURES
     made = FuturesClient if futures else VenueClient
     client = made(

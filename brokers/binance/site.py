@@ -11,6 +11,8 @@ from threading import Lock
 from brokers.budgeting import Limit
 
 CLOCK_LASTS = timedelta(hours=1)
+TRUSTED_FOR = timedelta(minutes=1)
+"""What is old, where an exit can't wait for what is new: so long before it is asked for again."""
 
 
 @dataclass
@@ -35,7 +37,22 @@ class Site:
             self._offset = theirs - (asked + (answered - asked) / 2)
             self._offset_at = answered
 
+    def trust_clock(self, now: datetime) -> bool:
+        """Go on with what is known, though it is old. False: nothing is."""
+        with self._lock:
+            if self._offset_at is None or now < self._offset_at:
+                return False
+            self._offset_at = now - CLOCK_LASTS + TRUSTED_FOR
+            return True
+
+    def doubt_clock(self, now: datetime) -> None:
+        """It may have changed: it is asked for again."""
+        with self._lock:
+            if self._offset_at is not None:
+                self._offset_at = min(self._offset_at, now - CLOCK_LASTS)
+
     def forget_clock(self) -> None:
+        """It is wrong."""
         with self._lock:
             self._offset_at = None
 

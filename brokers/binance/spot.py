@@ -12,17 +12,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from brokers.binance.answers import object_of, parsed
 from brokers.binance.client import Timeouts
-from brokers.binance.errors import Meaning, is_too_much, meaning_of, unreadable
-from brokers.binance.filters import TYPES, Rules, allowance, instrument_of, refusal
+from brokers.binance.errors import Meaning, is_too_much, meaning_of
+from brokers.binance.filters import TYPES, Rules, instrument_of, with_numbers
+from brokers.binance.fitting import TIMES, SpotFitting
 from brokers.binance.history import SpotHistory
-from brokers.binance.market import SpotMarket, parsed
+from brokers.binance.market import SpotMarket
 from brokers.binance.order_lists import leg_of, legs_of, pair_params, refusal_of_pair, takes_pairs
 from brokers.binance.parsing import Balance, balances, order_params
 from brokers.binance.replacing import parts_of, replace_params
 from brokers.binance.seats import Seat, seat_of
 from brokers.budget import prioritised
-from brokers.errors import BrokerError, NotSent, OrderRejected, RateLimited, Unsupported
+from brokers.errors import BrokerError, NotSent, OrderRejected, Unsupported
 from brokers.models import BrokerAccount
 from brokers.types import (
     AccountState,
@@ -38,16 +40,13 @@ from brokers.types import (
     Replacement,
     VenuePosition,
 )
-from tradehub.core.money import EXACT, ZERO, plain
-from tradehub.core.words import OrderSide, OrderType, TimeInForce
+from tradehub.core.money import EXACT, ZERO
+from tradehub.core.words import OrderType
 
-TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
 SETTLE_SECONDS = 20
 """recvWindow (5 s), for so long the venue may still take a request; its own 10 s; and a margin."""
 PREPARED_WITHIN = timedelta(seconds=10)
 """An order may need several answers before it leaves, each with a time-out of its own."""
-FRESH = timedelta(minutes=1)
-"""Rules that are older are read again before an order is refused by them."""
 QUOTE = "USDT"
 _NOT_KNOWN = (Meaning.NOT_WORKING, Meaning.ABSENT)
 
@@ -66,6 +65,7 @@ class SpotBroker:
         self.currency = currency
         self._pairs = pairs
         self._market = SpotMarket(seat.client)
+        self._fitting = SpotFitting(self._market, currency)
         self._symbols = seat.symbols
         self._history = SpotHistory(seat.client, self._market, seat.symbols, seat.memory, currency)
 
@@ -84,6 +84,10 @@ class SpotBroker:
             pairs=self._pairs,
             replaces=True,
         )
+
+    def doubt(self) -> None:
+        """What is remembered of the market may have changed."""
+        self._market.doubt()
 
     # What there is
 
@@ -142,7 +146,7 @@ class SpotBroker:
 
     def submit(self, request: OrderRequest) -> OrderReport:
         began = self.client.now()
-        request, rules = self._fitted(request)
+        request, rules = self._fitting.fit(request)
         self._history.expect(request.client_order_id, request.symbol)
         try:
             return self._place(request, began)
@@ -157,7 +161,7 @@ class SpotBroker:
 
     def replace(self, client_order_id: str, request: OrderRequest) -> Replacement:
         began = self.client.now()
-        request, rules = self._fitted(request)
+        request, rules = self._fitting.fit(request)
         self._in_time(began)
         self._history.expect(request.client_order_id, request.symbol)
         try:
@@ -167,15 +171,15 @@ class SpotBroker:
                 return Replacement(self._gone(client_order_id), error)
             earlier = self._instead(request, rules, error)
             return Replacement(self._gone(client_order_id), earlier)
-        ended, placed = parsed(lambda: parts_of(_object(raw)))
+        ended, placed = parsed(lambda: parts_of(object_of(raw)))
         return Replacement(self._answered(ended), self._answered(placed))
 
     def submit_pair(
         self, stop: OrderRequest, target: OrderRequest
     ) -> tuple[OrderReport, OrderReport]:
         began = self.client.now()
-        stop, rules = self._fitted(stop)
-        target, _ = self._fitted(target)
+        stop, rules = self._fitting.fit(stop)
+        target, _ = self._fitting.fit(target)
         problem = refusal_of_pair(rules)
         if problem is not None:
             raise Unsupported(problem[1], venue_code=problem[0])
@@ -186,7 +190,7 @@ class SpotBroker:
             raw = self.client.create_oco_order(**pair_params(stop, target))
         except BrokerError as error:
             return self._instead(stop, rules, error), self._instead(target, rules, error)
-        legs = parsed(lambda: legs_of(_object(raw)))
+        legs = parsed(lambda: legs_of(object_of(raw)))
         told = [legs.get(each.client_order_id) for each in (stop, target)]
         return self._answered(told[0]), self._answered(told[1])
 
@@ -206,7 +210,7 @@ class SpotBroker:
             if found is None:
                 raise
             return self._report(found)
-        return self._answered(parsed(lambda: leg_of(_object(raw), client_order_id)))
+        return self._answered(parsed(lambda: leg_of(object_of(raw), client_order_id)))
 
     def expect(self, client_order_id: str, symbol: str) -> None:
         self._history.expect(client_order_id, symbol)
@@ -239,50 +243,6 @@ class SpotBroker:
         """As urgent as what asks: a poll of many must not take the turns of exits."""
         raw = self._history.find(client_order_id)
         return None if raw is None else self._report(raw)
-
-    def _fitted(self, request: OrderRequest) -> tuple[OrderRequest, Rules]:
-        """As the symbol's rules allow it. Raises Unsupported for what the venue would refuse, and
-        NotSent where the rules can't be had."""
-        self._check_words(request)
-        try:
-            fitted, rules, problem = self._judged(request)
-            if problem is not None and self._market.age(request.symbol) > FRESH:
-                self._market.drop(request.symbol)  # they may have changed
-                fitted, rules, problem = self._judged(request)
-        except (Unsupported, RateLimited, NotSent):
-            raise
-        except BrokerError as error:
-            raise NotSent(f"Nothing was sent: {error.text}", venue_code=error.venue_code) from error
-        if problem is not None:
-            name, text = problem
-            raise Unsupported(text, venue_code=name)
-        return fitted, rules
-
-    def _judged(self, request: OrderRequest) -> tuple[OrderRequest, Rules, tuple[str, str] | None]:
-        rules = self._market.rules(request.symbol)
-        if rules is None or rules.quote != self.currency:
-            raise Unsupported(
-                f"{request.symbol[:40]} is no pair at Binance spot that is quoted in "
-                f"{self.currency}, the account's currency.",
-                venue_code="SYMBOL",
-            )
-        quantity = rules.floor(request.quantity, request.order_type)
-        fitted = replace(request, quantity=quantity)
-        return fitted, rules, refusal(rules, fitted)
-
-    def _check_words(self, request: OrderRequest) -> None:
-        if request.order_type not in TYPES:
-            raise Unsupported(f"Binance spot gets no {request.order_type} orders from us yet.")
-        if request.time_in_force not in TIMES:
-            raise Unsupported(f"Binance spot has no {request.time_in_force} orders.")
-        if request.leverage is not None and request.leverage > 1:
-            asked = plain(request.leverage)
-            text = f"Binance spot has no leverage, and this entry asks for {asked}."
-            raise Unsupported(text, venue_code="LEVERAGE")
-        if request.reduce_only and request.side is OrderSide.BUY:
-            raise Unsupported(
-                "Nothing can be short at Binance spot, so there is nothing to buy back."
-            )
 
     def _place(self, request: OrderRequest, began: datetime) -> OrderReport:
         self._in_time(began)
@@ -327,10 +287,7 @@ class SpotBroker:
                 return earlier
         elif meaning is Meaning.FILTER:
             self._market.drop(request.symbol)
-            numbers = allowance(rules, error.text, request.side)
-            raise OrderRejected(
-                f"{error.text} {numbers}".strip(), venue_code=error.venue_code
-            ) from error
+            raise with_numbers(error, rules, request.side) from error
         raise error
 
     def _earlier(self, client_order_id: str) -> OrderReport | None:
@@ -360,13 +317,7 @@ class SpotBroker:
         return asset + self.currency
 
     def _report(self, raw: Any) -> OrderReport:
-        return self._history.report(_object(raw))
+        return self._history.report(object_of(raw))
 
     def _answered(self, raw: Any) -> OrderReport:
-        return self._history.report_of_answer(_object(raw))
-
-
-def _object(raw: Any) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise unreadable()
-    return raw
+        return self._history.report_of_answer(object_of(raw))

@@ -34,6 +34,10 @@ class StoredSettings:
         rows = SymbolSetting.objects.filter(account_id=self._account_id, symbol=symbol)
         in_write_transaction(rows.delete)
 
+    def forget_all(self) -> None:
+        rows = SymbolSetting.objects.filter(account_id=self._account_id)
+        in_write_transaction(rows.delete)
+
     def _put(self, symbol: str, setting: Setting, now: datetime) -> None:
         SymbolSetting.objects.update_or_create(
             account_id=self._account_id,

@@ -13,13 +13,13 @@ from enum import StrEnum
 
 from brokers.budgeting import Limit, Priority
 
-SOURCES = (
-    "spot: rest-api.md of binance-spot-api-docs, LIMITS and each endpoint's weight; CHANGELOG, "
-    "2026-04-02: orders and cancels weigh 0 when they succeed; faqs/order_count_decrement.md",
-    "futures: each method's weight in binance-connector-python, derivatives_trading_usds_futures; "
-    "2400 a minute, 300 orders in 10 s and 1200 a minute in the general information",
-    "wallet: the developers' site, wallet endpoints, 12000 a minute for each address",
-)
+# Where the numbers are from. Spot: rest-api.md of binance-spot-api-docs, LIMITS and each endpoint's
+# weight; CHANGELOG, 2026-04-02: orders and cancels weigh 0 when they succeed;
+# faqs/order_count_decrement.md. Futures: each method's weight in binance-connector-python,
+# derivatives_trading_usds_futures; 2400 a minute, 300 orders in 10 s and 1200 a minute in the
+# general information. Wallet: the developers' site, wallet endpoints, 12000 a minute for each
+# address.
+
 UNLISTED = 40
 
 
@@ -145,6 +145,26 @@ TABLES: Mapping[Api, Mapping[str, Row]] = {
         "GET account/apiRestrictions": Row(1),
     },
 }
+LOOKS: Mapping[Api, Mapping[str, int]] = {
+    Api.SPOT: {
+        "GET time": 1,
+        "GET exchangeInfo": 1,
+        "GET account": 4,
+        "GET openOrders": 1,
+        "GET ticker/price": 5,
+    },
+    Api.FUTURES: {
+        "GET time": 1,
+        "GET exchangeInfo": 1,
+        "GET account": 1,
+        "GET balance": 1,
+        "GET openOrders": 1,
+        "GET openAlgoOrders": 1,
+        "GET positionRisk": 2,
+        "GET accountConfig": 1,
+    },
+}
+"""How often the account doctor asks what, at most, without naming a symbol."""
 _VERSION = re.compile(r"^/?v\d+/")
 _MOST_NAMES = 20
 """A longer list is taken for none at all."""
@@ -175,6 +195,12 @@ def after_open_orders(api: Api, symbols: int) -> int:
         return other_book + rows["GET positionRisk"].weight + trades
     prices = rows["GET ticker/price"].listed or 0
     return rows["GET account"].weight + prices + symbols * rows["GET myTrades"].weight
+
+
+def look_weight(api: Api) -> int:
+    """Of the account doctor's look."""
+    asked = ((TABLES[api][name], times) for name, times in LOOKS[api].items())
+    return sum(times * (row.unnamed or row.weight) for row, times in asked)
 
 
 def counters(api: Api) -> tuple[Counter, ...]:

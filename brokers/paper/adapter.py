@@ -21,7 +21,7 @@ from brokers.options import read_paper_options
 from brokers.paper import storage, venue
 from brokers.paper.ledger import NoPrice, buying_power, equity
 from brokers.paper.matching import Rules
-from brokers.paper.prices import can_trade, known_symbol, quotes_of, record_price
+from brokers.paper.prices import TRADED_FOR, can_trade, known_symbol, quotes_of, record_price
 from brokers.paper.venue import Market, State
 from brokers.prices.asking import source_quotes
 from brokers.prices.places import VENUE_SOURCES
@@ -86,6 +86,7 @@ class PaperBroker:
             linked_orders=True,
             settle_seconds=0,
             replaces=True,
+            fills_within=int(TRADED_FOR.total_seconds()) if self._sourced else None,
         )
 
     def account(self) -> AccountState:
@@ -281,17 +282,17 @@ class PaperBroker:
         return Market(quotes, self._rules, now)
 
     def _market_for(self, request: OrderRequest, state: State) -> Market:
-        """As a new order finds it: no price that nobody can have any more."""
+        """As a new order finds it. A price that nobody can have any more is none to trade at, and
+        still tells what is held is worth: what may rest does."""
         market, symbol = self._market(state, request.symbol), request.symbol
         if market.meeting is None:
             return market
-        quotes = {
-            name: quote
-            for name, quote in market.quotes.items()
-            if name != symbol or can_trade(quote, market.now)
-        }
-        meeting = {*market.meeting, request.client_order_id}
-        return replace(market, quotes=quotes, meeting=meeting)
+        quote = market.quotes.get(symbol)
+        if quote is None or can_trade(quote, market.now):
+            return replace(market, meeting={*market.meeting, request.client_order_id})
+        if request.order_type is not OrderType.MARKET:
+            return market
+        return replace(market, quotes={k: v for k, v in market.quotes.items() if k != symbol})
 
     def _look(self, state: State | None, *symbols: str) -> None:
         """Outside of any transaction, since a venue may be asked. None: as it is stored now."""

@@ -12,10 +12,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import TypeVar
 
 import structlog
-from django.db import Error, close_old_connections
 from redis import Redis, RedisError
 
 from brokers.prices.board import Board
@@ -27,8 +25,8 @@ from brokers.streams.leases import Leases
 from brokers.streams.line import FIRST_PAUSE, Line, Means
 from brokers.streams.pace import Pace
 from brokers.streams.protocol import Raw, Stream
-
-T = TypeVar("T")
+from brokers.streams.rounds import Lines, go_rounds, outlived
+from brokers.streams.threads import in_thread
 
 LOOK_SECONDS = 1.0
 LINGER_SECONDS = 10.0
@@ -71,39 +69,29 @@ class PriceStation:
     linger: float = LINGER_SECONDS
     first_pause: float = FIRST_PAUSE
     keys: Keys = field(default_factory=Keys)
-    _lines: dict[str, list[tuple[Line[Wire], "asyncio.Task[None]"]]] = field(default_factory=dict)
+    _lines: Lines[Wire] = field(default_factory=Lines)
     """By feed."""
     _paces: dict[str, Pace] = field(default_factory=dict)
     _last_needed: dict[Place, float] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await self.look()
-            try:
-                async with asyncio.timeout(self.every):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await go_rounds(self.look, stop, self.every)
         await self.close()
 
     async def look(self) -> None:
         """Never raises: the next look may do better, and what isn't told is polled."""
-        try:
-            names = self._with_lingering(await self._in_thread(self.needed))
-            mine = await self._in_thread(lambda: self._claim(list(names)))
+        with outlived("prices_wait", "prices_not_looked_at"):
+            names = self._with_lingering(await in_thread(self.threads, self.needed))
+            mine = await in_thread(self.threads, lambda: self._claim(list(names)))
             await self._follow({feed: names[feed] for feed in mine})
-            await self._in_thread(self._tell)
-        except (RedisError, Error) as error:
-            log.warning("prices_wait", error=type(error).__name__)
-        except Exception as error:  # as the docstring says
-            log.exception("prices_not_looked_at", error=type(error).__name__)
+            await in_thread(self.threads, self._tell)
 
     def lines(self) -> list[Line[Wire]]:
         """Also for other threads."""
-        return [line for lines in list(self._lines.values()) for line, _ in lines]
+        return self._lines.all()
 
     async def close(self) -> None:
-        held = [*self._lines]
+        held = self._lines.held
         await self._end(held)
 
         def leave() -> None:
@@ -111,7 +99,7 @@ class PriceStation:
             self.leases.let_go([SUBJECT.format(feed=feed) for feed in held])
 
         try:
-            await self._in_thread(leave)
+            await in_thread(self.threads, leave)
         except RedisError as error:
             log.warning("feeds_not_left", error=type(error).__name__)
 
@@ -131,13 +119,13 @@ class PriceStation:
         """In a thread. Without Redis those that we hold."""
         usable = [feed for feed in feeds if self._has_key(feed)]
         subjects = {SUBJECT.format(feed=feed): feed for feed in usable}
-        held = [SUBJECT.format(feed=feed) for feed in self._lines]
+        held = [SUBJECT.format(feed=feed) for feed in self._lines.held]
         try:
             mine = self.leases.hold(list(subjects), held, len(subjects))
             self.leases.let_go([each for each in held if each not in subjects])
         except RedisError as error:
             log.warning("feeds_kept", error=type(error).__name__)
-            return [feed for feed in usable if feed in self._lines]
+            return [feed for feed in usable if feed in self._lines.held]
         return [subjects[each] for each in mine]
 
     def _has_key(self, feed: str) -> bool:
@@ -153,28 +141,26 @@ class PriceStation:
     # ---- in the event loop ----
 
     async def _follow(self, names: Mapping[str, list[str]]) -> None:
-        over = [feed for feed in self._lines if feed not in names]
-        await self._end([*over, *await self._in_thread(self._with_other_keys)])
+        over = [feed for feed in self._lines.held if feed not in names]
+        await self._end([*over, *await in_thread(self.threads, self._with_other_keys)])
         if over:
-            await self._in_thread(lambda: states.forget(self.redis, _wires_named(over), key=STATES))
+            gone = _wires_named(over)
+            await in_thread(self.threads, lambda: states.forget(self.redis, gone, key=STATES))
         places = {Place(feed, name) for feed, listed in names.items() for name in listed}
         self.board.keep(places)
         for feed, listed in names.items():
-            if feed not in self._lines:
-                self._lines[feed] = [self._begin(each, listed) for each in self._wires(feed)]
-            for line, _ in self._lines[feed]:
+            if feed not in self._lines.held:
+                wires = wires_of(feed, self.keys)
+                self._lines.begin(feed, [self._line(each, listed) for each in wires])
+            for line in self._lines.of(feed):
                 await self._tend(line, listed)
 
-    def _wires(self, feed: str) -> list[Wire]:
-        return list(wires_of(feed, self.keys))
-
-    def _begin(self, wire: Wire, names: list[str]) -> tuple[Line[Wire], "asyncio.Task[None]"]:
+    def _line(self, wire: Wire, names: list[str]) -> Line[Wire]:
         wire.names = frozenset(names[: wire.part.most])
         ear = PriceEar(self.board, self.clock)
-        means: Means[Wire] = Means(ear, _open, self.clock, self.first_pause)
+        means: Means[Wire] = Means(ear, open_wire, self.clock, self.first_pause)
         pace = self._paces.setdefault(wire.feed, Pace(AT_ONCE, PER_SECOND))
-        line = Line(wire, pace, self.threads, means)
-        return line, asyncio.create_task(line.run())
+        return Line(wire, pace, self.threads, means)
 
     async def _tend(self, line: Line[Wire], names: list[str]) -> None:
         """Tell it what it is to tell, and see whether it does."""
@@ -191,37 +177,19 @@ class PriceStation:
             line.doubt("tells nothing")
 
     async def _end(self, feeds: Collection[str]) -> None:
-        lines = [each for feed in feeds for each in self._lines.pop(feed, ())]
-        for line, task in lines:
-            task.cancel()
-            self.board.forget(line.account.feed, line.account.part.name)
-        await asyncio.gather(*(task for _, task in lines), return_exceptions=True)
+        for feed in feeds:
+            for line in self._lines.of(feed):
+                self.board.forget(feed, line.account.part.name)
+        await self._lines.end(feeds)
 
     def _with_other_keys(self) -> list[str]:
         """In a thread: feeds whose key was replaced, or may not be used any more."""
         found = []
-        for feed, lines in list(self._lines.items()):
-            used = {line.account.seal for line, _ in lines if line.account.seal}
+        for feed in self._lines.held:
+            used = {line.account.seal for line in self._lines.of(feed) if line.account.seal}
             if used and used != {self._seal(feed)}:
                 found.append(feed)
         return found
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, lambda: _with_database(work))
-
-
-def _with_database(work: Callable[[], T]) -> T:
-    """In a thread of our own: its connection is given back."""
-    try:
-        close_old_connections()
-        return work()
-    finally:
-        close_old_connections()
-
-
-def _open(wire: Wire) -> Stream:
-    return _with_database(lambda: open_wire(wire))
 
 
 def _wires_named(feeds: Collection[str]) -> list[str]:

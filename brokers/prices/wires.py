@@ -12,7 +12,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from brokers.credentials import open_credentials
+from brokers.credentials import open_key
 from brokers.errors import BadCredentials
 from brokers.models import BrokerAccount
 from brokers.prices.alpaca_frames import DataDialect
@@ -177,10 +177,9 @@ def open_wire(wire: Wire) -> PriceStream:
         lender = wire.keys.lender(wire.feed)
         if lender is None:
             raise BadCredentials("No account at Alpaca may be traded, so none lends its key.")
-        given = open_credentials(lender)
-        key, secret = given.get("api_key", ""), given.get("api_secret", "")
+        key, secret = open_key(lender, "Alpaca")
         wire.seal = seal_of(lender)
-        stream = PriceStream(wire, DataDialect(key.strip(), secret.strip()), lender.pk)
+        stream = PriceStream(wire, DataDialect(key, secret), lender.pk)
     else:
         stream = PriceStream(wire, MarketDialect(_CHANNELS[wire.part.name]))
     wire.stream = stream

@@ -9,9 +9,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from brokers.alpaca.adapter import checked_key
 from brokers.alpaca.parsing import order_report
-from brokers.credentials import open_credentials
+from brokers.credentials import open_key
 from brokers.models import BrokerAccount
 from brokers.streams.alpaca_frames import AlpacaDialect, order_of
 from brokers.streams.protocol import News, Raw
@@ -33,8 +32,7 @@ class AlpacaStream:
     keep_seconds = None
 
     def __init__(self, account: BrokerAccount) -> None:
-        given = open_credentials(account)
-        key, secret = (checked_key(given.get(name, "")) for name in ("api_key", "api_secret"))
+        key, secret = open_key(account, "Alpaca")
         self._environment = account.environment
         self._dialect = AlpacaDialect(key, secret)
 

@@ -7,21 +7,20 @@ news of a name that is not ours have the account's orders asked for.
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import cast
 from urllib.parse import quote
 
 from django.conf import settings
 
+from brokers.binance.answers import parsed
 from brokers.binance.client import Timeouts
 from brokers.binance.futures import read_options
 from brokers.binance.futures_client import FuturesClient
+from brokers.binance.futures_fills import FuturesFills
 from brokers.binance.futures_market import FuturesMarket
 from brokers.binance.futures_parsing import order_report, trade
-from brokers.binance.market import parsed
 from brokers.binance.parsing import Context
 from brokers.binance.seats import seat_of
-from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.streams.binance_futures_frames import EVENTS, hear, order_of, trade_of
 from brokers.streams.protocol import News, Raw
@@ -76,16 +75,7 @@ class FuturesStream:
         return cast(FuturesClient, seat_of(self._account, self._now, Timeouts()).client)
 
     def _context(self, symbol: str) -> Context:
-        market = FuturesMarket(self._client())
-        rules = market.rules(symbol)
-        if rules is None:
-            raise ValueError("not a contract that is known")
-        currency = read_options(self._account).currency
-
-        def worth(asset: str) -> Decimal | None:
-            try:
-                return market.last(asset + currency)
-            except BrokerError:
-                return None
-
-        return Context(rules, worth)
+        """As the account's polling has it: both share the connection and what is remembered."""
+        seat = seat_of(self._account, self._now, Timeouts())
+        client, currency = cast(FuturesClient, seat.client), read_options(self._account).currency
+        return FuturesFills(client, FuturesMarket(client), seat.memory, currency).context(symbol)

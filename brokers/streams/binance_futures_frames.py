@@ -7,6 +7,7 @@ it became is asked for.
 
 from typing import Any
 
+from brokers.streams.binance_events import order_in, trade_in
 from brokers.streams.frames import read_frame
 from brokers.streams.protocol import Look, News, Over, Raw, Told
 
@@ -29,36 +30,10 @@ def hear(frame: str | bytes) -> list[News]:
 
 def order_of(event: Raw) -> dict[str, Any]:
     """As `GET /fapi/v1/order` tells of it. Raises KeyError."""
-    return {
-        "symbol": event["s"],
-        "orderId": event["i"],
-        "clientOrderId": event["c"],
-        "origQty": event["q"],
-        "executedQty": event["z"],
-        "status": event["X"],
-        "type": event["o"],
-        "side": event["S"],
-        "timeInForce": event["f"],
-        "price": event["p"],
-        "stopPrice": event["sp"],
-        "updateTime": event["T"],
-    }
+    return order_in(event) | {"clientOrderId": event["c"], "stopPrice": event["sp"]}
 
 
 def trade_of(event: Raw) -> dict[str, Any] | None:
     """As `userTrades` tells of it; None for what is no trade. Raises KeyError and ValueError."""
-    if event["x"] != "TRADE":
-        return None
-    if not event.get("N"):
-        raise ValueError("a trade without the asset of its fee")
-    return {
-        "symbol": event["s"],
-        "id": event["t"],
-        "orderId": event["i"],
-        "price": event["L"],
-        "qty": event["l"],
-        "commission": event["n"],
-        "commissionAsset": event["N"],
-        "time": event["T"],
-        "side": event["S"],
-    }
+    told = trade_in(event)
+    return None if told is None else told | {"side": event["S"]}

@@ -16,8 +16,7 @@ from brokers.binance.market import SpotMarket
 from brokers.binance.parsing import Context, client_id_of, order_report, trade
 from brokers.binance.seats import seat_of
 from brokers.binance.spot import QUOTE
-from brokers.credentials import open_credentials
-from brokers.errors import BadCredentials
+from brokers.credentials import open_key
 from brokers.models import BrokerAccount
 from brokers.streams.binance_spot_frames import SpotDialect, order_of, trade_of
 from brokers.streams.protocol import News, Raw
@@ -40,10 +39,7 @@ class SpotStream:
     keep_seconds = None
 
     def __init__(self, account: BrokerAccount, now: Callable[[], datetime]) -> None:
-        given = open_credentials(account)
-        key, secret = given.get("api_key"), given.get("api_secret")
-        if not key or not secret:
-            raise BadCredentials("The account has no API key and secret of Binance.")
+        key, secret = open_key(account, "Binance")
         self._account = account
         self._now = now
         self._dialect = SpotDialect(key, secret)

@@ -12,6 +12,7 @@ from typing import Any
 
 from brokers.binance.errors import find_row
 from brokers.errors import BadCredentials, RateLimited
+from brokers.streams.binance_events import order_in, trade_in
 from brokers.streams.frames import read_frame
 from brokers.streams.protocol import Look, News, Over, Raw, Ready, Refused, Say, Told
 
@@ -85,40 +86,17 @@ def refusal(said: Raw) -> Refused:
 
 def order_of(event: Raw) -> dict[str, Any]:
     """As `GET /api/v3/order` tells of it. Raises KeyError."""
-    return {
-        "symbol": event["s"],
-        "orderId": event["i"],
+    return order_in(event) | {
         "clientOrderId": event["C"] or event["c"],
-        "origQty": event["q"],
-        "executedQty": event["z"],
-        "status": event["X"],
-        "type": event["o"],
-        "side": event["S"],
-        "timeInForce": event["f"],
-        "price": event["p"],
         "stopPrice": event["P"],
-        "updateTime": event["T"],
         "expiryReason": event.get("eR") or _reason(event),
     }
 
 
 def trade_of(event: Raw) -> dict[str, Any] | None:
     """As `myTrades` tells of it; None where the event is no trade. Raises KeyError, ValueError."""
-    if event["x"] != "TRADE":
-        return None
-    if not event["N"]:
-        raise ValueError("a trade without the asset of its fee")
-    return {
-        "symbol": event["s"],
-        "id": event["t"],
-        "orderId": event["i"],
-        "price": event["L"],
-        "qty": event["l"],
-        "commission": event["n"],
-        "commissionAsset": event["N"],
-        "time": event["T"],
-        "isBuyer": {"BUY": True, "SELL": False}[event["S"]],
-    }
+    told = trade_in(event)
+    return None if told is None else told | {"isBuyer": {"BUY": True, "SELL": False}[event["S"]]}
 
 
 def _reason(event: Raw) -> str | None:

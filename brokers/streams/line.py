@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -25,8 +25,8 @@ from brokers.errors import BadCredentials, BrokerError, RateLimited
 from brokers.streams.pace import Pace
 from brokers.streams.protocol import Look, News, Over, Raw, Ready, Refused, Say, Stream, Told
 from brokers.streams.states import StreamState
+from brokers.streams.threads import in_thread
 
-T = TypeVar("T")
 S = TypeVar("S", bound=Any)
 """What a line is for, with `pk` and `kind`: a broker account, or one socket of a price feed."""
 S_contra = TypeVar("S_contra", bound=Any, contravariant=True)
@@ -62,9 +62,9 @@ class Ear(Protocol[S_contra]):
 
 
 class Lost(Exception):
-    """The connection is over. `seconds`: how long to wait; None: as long as it has failed."""
+    """The connection is over. `seconds`: how long to wait; 0: as long as it has failed."""
 
-    def __init__(self, why: str, seconds: float | None = None) -> None:
+    def __init__(self, why: str, seconds: float = 0.0) -> None:
         super().__init__(why)
         self.why = why
         self.seconds = seconds
@@ -135,8 +135,8 @@ class Line(Generic[S]):
     async def _connection(self) -> Lost:
         """One, from its beginning to its end, and why it ended."""
         try:
-            stream = await self._in_thread(self.means.open_stream, self.account)
-            where = await self._in_thread(stream.where)
+            stream = await in_thread(self.threads, partial(self.means.open_stream, self.account))
+            where = await in_thread(self.threads, stream.where)
             await asyncio.sleep(self.pace.wait(asyncio.get_running_loop().time()))
             await self._listen(stream, where)
         except Lost as lost:
@@ -178,7 +178,7 @@ class Line(Generic[S]):
             await self._hear_for(READY_SECONDS, stream, socket, until_ready=True)
             lifetime = RENEW_SECONDS * random.uniform(0.9, 1)  # noqa: S311  # no secret
             await self._hear_for(lifetime, stream, socket)
-            raise Lost("renewed", 0.0)
+            raise Lost("renewed")
         finally:
             self._socket = None
             keeping.cancel()
@@ -208,7 +208,7 @@ class Line(Generic[S]):
     def _heed(self, stream: Stream, news: News) -> None:
         """Raises Lost."""
         if isinstance(news, Over):
-            raise Lost(news.why, 0.0 if self.is_up else None)
+            raise Lost(news.why)
         if isinstance(news, Refused):
             raise Lost(news.code, news.seconds)
         if isinstance(news, Ready):
@@ -225,7 +225,7 @@ class Line(Generic[S]):
         while stream.keep_seconds is not None:
             await asyncio.sleep(stream.keep_seconds)
             try:
-                await self._in_thread(stream.keep)
+                await in_thread(self.threads, stream.keep)
             except Exception as error:  # whatever it is: a new connection begins from nothing
                 log.warning("stream_not_kept", account=self.account.pk, error=type(error).__name__)
                 await socket.close()
@@ -246,11 +246,8 @@ class Line(Generic[S]):
         )
 
     def _pause(self, lost: Lost) -> float:
-        """Spread, so that those who lost a venue together don't come back together."""
-        least = lost.seconds
-        if least is None:
-            least = min(self.means.first_pause * 2.0 ** min(self._failures - 1, 20), LONGEST_PAUSE)
+        """Longer each time, whoever ended it; spread, so that those who lost a venue together
+        don't come back together."""
+        longer = self.means.first_pause * 2.0 ** min(self._failures - 1, 20)
+        least = lost.seconds or min(longer, LONGEST_PAUSE)
         return max(least, self.means.first_pause) * random.uniform(1, 1.5)  # noqa: S311  # no secret
-
-    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, lambda: work(*given))

@@ -29,11 +29,16 @@ class StreamState:
     last_error: str = ""
     """Why it was last lost; empty while nothing ever was."""
     last_error_at: float | None = None
+    distrusted_until: float | None = None
+    """It missed something: until then it saves no polling."""
     told_at: float = 0.0
 
     @property
     def connected(self) -> bool:
         return self.connected_since is not None
+
+    def saves_polling(self, now: datetime) -> bool:
+        return self.connected and now.timestamp() >= (self.distrusted_until or 0.0)
 
     @property
     def connected_at(self) -> datetime | None:

@@ -7,23 +7,23 @@ a new line. The look is also the process's sign of life.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 import structlog
-from django.db import Error, close_old_connections
 from redis import Redis, RedisError
 
 from brokers.models import BrokerAccount
+from brokers.pools import Pools
 from brokers.streams import states
 from brokers.streams.leases import Leases
 from brokers.streams.line import Line, Means
 from brokers.streams.pace import Pace
+from brokers.streams.rounds import Lines, go_rounds, outlived
+from brokers.streams.states import StreamState
+from brokers.streams.threads import in_thread
 from brokers.streams.venues import STREAMS, followed_accounts
-
-T = TypeVar("T")
 
 LOOK_SECONDS = 3.0
 OF_ONE_KIND = 4
@@ -34,12 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 def _accounts() -> list[BrokerAccount]:
-    """In a thread of our own: its connection is given back."""
-    try:
-        close_old_connections()
-        return list(followed_accounts().order_by("pk"))
-    finally:
-        close_old_connections()
+    return list(followed_accounts().order_by("pk"))
 
 
 def _seal(account: BrokerAccount) -> tuple[object, ...]:
@@ -65,54 +60,56 @@ class Station:
     every: float = LOOK_SECONDS
     polls: bool = True
     """Whether this process polls; while nobody can tell, it does."""
-    _lines: dict[str, tuple[Line[BrokerAccount], "asyncio.Task[None]"]] = field(
-        default_factory=dict
-    )
+    distrusted: dict[str, float] = field(default_factory=dict)
+    """Account -> until when, in seconds since the epoch, its stream saves no polling."""
+    _lines: Lines[BrokerAccount] = field(default_factory=Lines)
     _paces: dict[str, Pace] = field(default_factory=dict)
-    _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
+    _pools: Pools = field(default_factory=lambda: Pools("streams", OF_ONE_KIND))
     """By kind of account: nor one venue another's."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await self.look()
-            try:
-                async with asyncio.timeout(self.every):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await go_rounds(self.look, stop, self.every)
         await self.close()
 
     async def look(self) -> None:
         """Never raises: the next look may do better."""
-        try:
-            await self._in_thread(lambda: self.lives(self.means.clock()))
-            wanted = {each.pk: each for each in await self._in_thread(_accounts)}
-            mine = await self._in_thread(lambda: self._claim(list(wanted)))
+        with outlived("streams_wait", "streams_not_looked_at"):
+            await in_thread(self.threads, lambda: self.lives(self.means.clock()))
+            wanted = {each.pk: each for each in await in_thread(self.threads, _accounts)}
+            try:
+                mine = await in_thread(self.threads, lambda: self._claim(list(wanted)))
+            except RedisError:
+                # Nobody can tell whose the others are; what may not be followed ends all the same.
+                held = wanted.keys() & set(self._lines.held)
+                await self._follow({key: wanted[key] for key in held})
+                raise
             await self._follow({key: wanted[key] for key in mine})
-            await self._in_thread(self._tell)
-        except (RedisError, Error) as error:
-            log.warning("streams_wait", error=type(error).__name__)
-        except Exception as error:  # as the docstring says; it shows as a look that is late
-            log.exception("streams_not_looked_at", error=type(error).__name__)
+            await in_thread(self.threads, self._tell)
 
     def lines(self) -> Mapping[str, Line[BrokerAccount]]:
         """By account; also for other threads."""
-        return {key: line for key, (line, _) in list(self._lines.items())}
+        return {line.account.pk: line for line in self._lines.all()}
+
+    def states(self) -> dict[str, StreamState]:
+        """Of our own lines; also for other threads."""
+        return {
+            key: replace(line.state, distrusted_until=self.distrusted.get(key))
+            for key, line in self.lines().items()
+        }
 
     async def close(self) -> None:
-        mine = [*self._lines]
-        await self._end(mine)
+        mine = self._lines.held
+        await self._lines.end(mine)
 
         def leave() -> None:
             states.forget(self.redis, mine)
             self.leases.leave([*mine, POLLS])
 
         try:
-            await self._in_thread(leave)
+            await in_thread(self.threads, leave)
         except RedisError as error:
             log.warning("leases_not_left", error=type(error).__name__)
-        for each in self._pools.values():
-            each.shutdown(wait=False)
+        self._pools.close()
 
     # ---- in a thread ----
 
@@ -123,12 +120,11 @@ class Station:
             self.polls = True
             raise
         most = self.leases.share(len(wanted), now=self.means.clock())
-        return self.leases.hold(wanted, list(self._lines), most)
+        return self.leases.hold(wanted, self._lines.held, most)
 
     def _tell(self) -> None:
         now = self.means.clock()
-        known = {key: line.state for key, line in self.lines().items()}
-        states.tell(self.redis, known, now=now)
+        states.tell(self.redis, self.states(), now=now)
         self.looked(now)
 
     # ---- in the event loop ----
@@ -136,38 +132,24 @@ class Station:
     async def _follow(self, accounts: Mapping[str, BrokerAccount]) -> None:
         over = [
             key
-            for key, (line, _) in self._lines.items()
+            for key, line in self.lines().items()
             if key not in accounts or _seal(line.account) != _seal(accounts[key])
         ]
-        await self._end(over)
-        gone = [key for key in over if key not in accounts]
-        await self._in_thread(lambda: self._let_go(gone))
+        await self._lines.end(over)
+        held = self._lines.held
         for key, account in accounts.items():
-            if key not in self._lines:
-                kind = account.kind
-                line = Line(account, self._pace(kind), self._pool(kind), self.means)
-                self._lines[key] = line, asyncio.create_task(line.run())
+            if key not in held:
+                pace, pool = self._pace(account.kind), self._pools.of(account.kind)
+                self._lines.begin(key, [Line(account, pace, pool, self.means)])
+        gone = [key for key in over if key not in accounts]
+        await in_thread(self.threads, lambda: self._let_go(gone))
 
     def _let_go(self, gone: Collection[str]) -> None:
         states.forget(self.redis, gone)
         self.leases.let_go(gone)
-
-    async def _end(self, keys: Collection[str]) -> None:
-        tasks = [self._lines.pop(key)[1] for key in keys]
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _pace(self, kind: str) -> Pace:
         if kind not in self._paces:
             venue = STREAMS[kind]
             self._paces[kind] = Pace(venue.at_once, venue.per_second)
         return self._paces[kind]
-
-    def _pool(self, kind: str) -> ThreadPoolExecutor:
-        if kind not in self._pools:
-            self._pools[kind] = ThreadPoolExecutor(OF_ONE_KIND, f"streams-{kind}")
-        return self._pools[kind]
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work)

@@ -237,6 +237,8 @@ def test_a_quote_has_both_sides_and_a_trade_or_is_none() -> None:
         {"latestQuote": None, "latestTrade": whole["latestTrade"]},
         {"latestQuote": asked, "latestTrade": None},
         {"latestQuote": {**asked, "bp": 0}, "latestTrade": whole["latestTrade"]},
+        {"latestQuote": {**asked, "bp": 101}, "latestTrade": whole["latestTrade"]},
+        None,
     ):
         assert parsing.quote("AAPL", part) is None
 

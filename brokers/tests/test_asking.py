@@ -15,7 +15,14 @@ from brokers import asking, tasks
 from brokers.base import Broker
 from brokers.credentials import open_credentials
 from brokers.encoding import from_plain, to_plain
-from brokers.errors import BadCredentials, BrokerError, NotSent, RateLimited, Unsupported
+from brokers.errors import (
+    AnotherAccount,
+    BadCredentials,
+    BrokerError,
+    NotSent,
+    RateLimited,
+    Unsupported,
+)
 from brokers.models import BrokerAccount
 from brokers.paper.adapter import PaperBroker
 from brokers.registry import connect
@@ -125,6 +132,7 @@ def test_orders_do_not_leave_from_there(account: BrokerAccount) -> None:
         BadCredentials("Invalid API-key.", venue_code="-2015"),
         RateLimited("Too many.", retry_after=7.5, venue_code="-1003"),
         NotSent("no route"),
+        AnotherAccount("uid-8"),
     ],
 )
 def test_what_the_adapter_raises_is_raised_there(

@@ -16,6 +16,7 @@ from brokers.binance.futures_parsing import (
     legs,
     order_params,
     order_report,
+    quote,
     read_rules,
     trade,
 )
@@ -104,6 +105,19 @@ def test_a_conditional_order_that_became_nothing_is_told_by_its_own_status(
     assert (report.status, report.filled_quantity) == (expected, 0)
     assert (report.client_order_id, report.venue_order_id) == ("stop", "BTCUSDT:algo:7")
     assert (report.order_type, report.stop_price, report.limit_price) == (OrderType.STOP, 95, None)
+
+
+@pytest.mark.parametrize("status", ["NEW_INSURANCE", "NEW_ADL"])
+def test_an_order_of_a_liquidation_works_as_any_other(status: str) -> None:
+    """It stands in lists beside those of the account."""
+    report = order_report(ORDER | {"status": status, "executedQty": "0"}, ())
+    assert (report.status, report.filled_quantity) == (R.OPEN, 0)
+
+
+def test_a_crossed_book_is_no_price() -> None:
+    book = {"symbol": "BTCUSDT", "bidPrice": "100", "askPrice": "100.1"}
+    assert quote(book, D(100), AT) is not None
+    assert quote(book | {"bidPrice": "100.2"}, D(100), AT) is None
 
 
 def test_a_conditional_order_that_was_triggered_is_told_by_what_it_became() -> None:

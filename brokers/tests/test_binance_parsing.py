@@ -178,3 +178,4 @@ def test_balances_and_quotes_are_read() -> None:
     assert told is not None
     assert (told.bid, told.ask, told.last, told.source) == (1, 2, D("1.5"), "binance")
     assert quote(book | {"bidPrice": "0.00000000"}, WHEN) is None
+    assert quote(book | {"bidPrice": "2.1"}, WHEN) is None

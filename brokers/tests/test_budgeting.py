@@ -21,7 +21,7 @@ from brokers.budgeting import (
     together,
 )
 
-FIRST, NORMAL, LAST = Priority
+FIRST, NORMAL, REQUIRED, LAST = Priority
 LIMIT = Limit("weight", 6000, 60, "of weight")
 NOW = 1_000_000.0
 GO = Verdict()
@@ -39,7 +39,9 @@ def verdict(used: int, priority: Priority, quiet: Quiet = Quiet()) -> Verdict:  
     return judge([Use(LIMIT, used)], [quiet], priority, NOW)
 
 
-@pytest.mark.parametrize(("priority", "most"), [(LAST, 4200), (NORMAL, 5100), (FIRST, 6000)])
+@pytest.mark.parametrize(
+    ("priority", "most"), [(LAST, 4200), (REQUIRED, 4800), (NORMAL, 5100), (FIRST, 6000)]
+)
 def test_each_has_a_share(priority: Priority, most: int) -> None:
     assert verdict(most, priority) == GO
     assert verdict(most + 1, priority) != GO
@@ -49,6 +51,13 @@ def test_who_is_refused_by_a_count_waits_for_the_next_window() -> None:
     left = 60 - NOW % 60
     assert verdict(5101, NORMAL).wait == left == LIMIT.ends_in(NOW)
     assert "5101 of the 6000 of weight in 60 s are used" in verdict(5101, NORMAL).why
+
+
+def test_a_window_has_begun_surely_some_seconds_after_its_begin() -> None:
+    """By then clocks that differ have it in common."""
+    minute, ten = Limit("minute", 100, 60), Limit("ten", 100, 10)
+    assert [minute.is_beginning(600 + each) for each in (0, 2.9, 3, 59.9)] == [1, 1, 0, 0]
+    assert [ten.is_beginning(600 + each) for each in (0, 0.4, 0.5, 9.9)] == [1, 1, 0, 0]
 
 
 def test_an_exit_is_slowed_by_a_count_and_not_refused() -> None:
@@ -106,8 +115,8 @@ def test_of_two_memories_the_later_holds() -> None:
 def test_whoever_is_more_urgent_never_waits_longer(
     used: list[Use], said: list[Quiet], now: float
 ) -> None:
-    first, normal, last = (judge(used, said, each, now).wait for each in Priority)
-    assert first <= normal <= last
+    waits = [judge(used, said, each, now).wait for each in Priority]
+    assert waits == sorted(waits)
 
 
 @given(st.lists(uses, max_size=4), st.lists(quiets, max_size=3), times)

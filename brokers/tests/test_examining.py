@@ -1,9 +1,11 @@
 """The account doctor's verdict: who is examined when, what is kept, and what it holds back."""
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import AuditEntry
 from brokers import examining
@@ -81,14 +83,25 @@ def test_a_wrong_key_fails_and_an_unreachable_venue_proves_nothing(alice: Any) -
     assert codes(account) == ["BAD_CREDENTIALS"]
 
 
-def test_a_first_look_that_was_held_back_is_made_again_soon(alice: Any) -> None:
-    """The account does not trade until one has passed; one that has passed trades meanwhile."""
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (RateLimited("Nothing was sent.", retry_after=47, venue_code="HELD"), 47),
+        (RateLimited("The venue has banned this address.", retry_after=9999), 600),
+        (NotSent("no route"), 30),
+    ],
+)
+def test_a_first_look_that_proved_nothing_is_made_again_soon(
+    alice: Any, error: Exception, seconds: int
+) -> None:
+    """The account does not trade until one has passed, so it is made as soon as the venue's rate
+    has room for it. One that has passed trades meanwhile."""
     account = open_stub_account(alice)
     claim_due(now=NOW)
-    scripts["k1"].error = RateLimited("Nothing was sent.", retry_after=20, venue_code="HELD")
+    scripts["k1"].error = error
     examined(account)
-    assert claim_due(now=NOW + timedelta(seconds=29)) == []
-    assert claim_due(now=NOW + timedelta(seconds=30)) == [account.pk]
+    assert claim_due(now=NOW + timedelta(seconds=seconds - 1)) == []
+    assert claim_due(now=NOW + timedelta(seconds=seconds)) == [account.pk]
     scripts["k1"].error = None
     assert examined(account).trouble == ""
     scripts["k1"].error = NotSent("no route")
@@ -124,7 +137,7 @@ def test_the_same_account_behind_a_second_row_is_refused(alice: Any, bob: Any) -
     second = examined(open_stub_account(bob, "k2"))
     assert (first.venue_account_id, first.trouble) == ("uid-7", "")
     assert second.venue_account_id == ""
-    assert "another row" in second.trouble
+    assert "another account here" in second.trouble
     assert first.label not in second.trouble
     assert codes(second) == ["VENUE_ACCOUNT_TAKEN"]
     assert [line.code for line in look_at(second).hindrances] == ["VENUE_ACCOUNT_TAKEN"]
@@ -147,7 +160,7 @@ def test_of_two_rows_at_once_the_database_lets_one_through(
         return found
 
     monkeypatch.setattr(examining, "look_at", slow)
-    assert "another row" in examined(second).trouble
+    assert "another account here" in examined(second).trouble
     assert codes(second) == ["VENUE_ACCOUNT_TAKEN"]
 
 
@@ -208,6 +221,14 @@ def test_symbols_of_its_strategies_are_asked_for(alice: Any) -> None:
     assert not line["hard"]
 
 
+def test_a_look_that_no_worker_had_room_for_is_handed_out_at_the_next_tick(alice: Any) -> None:
+    account = open_stub_account(alice)
+    assert claim_due(now=NOW) == [account.pk]
+    later = NOW + timedelta(seconds=10)
+    examining.come_back(account.pk, now=later)
+    assert claim_due(now=later) == [account.pk]
+
+
 def test_due_accounts_are_claimed_once_and_looked_at_every_night(alice: Any) -> None:
     account = open_stub_account(alice)
     assert claim_due(now=NOW) == [account.pk]
@@ -233,3 +254,32 @@ def test_an_account_that_no_row_knows_is_found(alice: Any) -> None:
     account = open_stub_account(alice)
     Examination.objects.all().delete()
     assert claim_due(now=NOW) == [account.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_replaced_while_a_verdict_is_kept_has_not_passed(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever replaces it comes after the verdict, or the verdict is not kept."""
+    account = open_stub_account(alice)
+    kept = examining._with_identity
+
+    def replace_key() -> None:
+        row = BrokerAccount.objects.get(pk=account.pk)
+        keys = {"api_key": "k2", "api_secret": "s"}
+        update_account(account=row, actor=alice, now=NOW, credentials=keys)
+        connection.close()
+
+    other = Thread(target=replace_key)
+
+    def meanwhile(*given: Any) -> Any:
+        other.start()
+        other.join(0.3)  # longer than it takes where nothing holds it back
+        return kept(*given)
+
+    monkeypatch.setattr(examining, "_with_identity", meanwhile)
+    examine_account(account)
+    other.join()
+    account.refresh_from_db()
+    assert account.trouble == examining.NEW_CREDENTIALS
+    assert account.examination.passed is None

@@ -1,14 +1,14 @@
 """Leases over accounts: each is one process's, shared evenly, and moves on when a process dies."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import cast
 
 import pytest
 from redis import Redis
 
 from brokers.streams import states
-from brokers.streams.leases import Leases
+from brokers.streams.leases import KEY, LEASE_SECONDS, Leases
 from brokers.streams.states import StreamState
 
 NOW = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
@@ -43,13 +43,15 @@ def test_the_odd_one_goes_to_somebody(redis: Redis) -> None:
 
 
 def test_a_process_that_dies_lets_go_by_itself(redis: Redis) -> None:
-    dead, alive = Leases(redis, "dead", seconds=0.05), Leases(redis, "alive", seconds=0.05)
+    dead, alive = Leases(redis, "dead"), Leases(redis, "alive")
     dead.share(4, now=NOW)
     dead.hold(ACCOUNTS, [], 4)
     alive.share(4, now=NOW)
     assert alive.hold(ACCOUNTS, [], 2) == set()
-    time.sleep(0.1)
-    later = NOW + timedelta(seconds=1)
+    for key in [KEY.format(subject=each) for each in ACCOUNTS]:
+        assert 0 < cast(int, redis.pttl(key)) <= LEASE_SECONDS * 1000
+        redis.delete(key)  # as Redis does when that is over
+    later = NOW + timedelta(seconds=LEASE_SECONDS)
     assert alive.share(4, now=later) == 4
     assert alive.hold(ACCOUNTS, [], 4) == set(ACCOUNTS)
     # The dead one was only asleep: what it held is another's now.

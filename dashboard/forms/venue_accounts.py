@@ -9,15 +9,30 @@ from typing import Any
 
 from django import forms
 
-from brokers.kinds import Kind
+from brokers.kinds import KINDS, Kind
 from brokers.services import LIVE
 from dashboard.forms.base import BoundGroup, Group, NumberField, PageForm
-from tradehub.core.words import Environment
+from tradehub.core.words import BrokerKind, Environment
 
-_HELP = {
-    "api_key": "Let it trade and read, and never withdraw. Bind it to this server's address.",
-    "api_secret": "Sealed when it is stored, and never shown again.",
+_SEALED = "Sealed when it is stored, and never shown again."
+_HELP: Mapping[str, Mapping[str, str]] = {
+    BrokerKind.BINANCE_SPOT: {
+        "api_key": "Let it read and trade spot, and never withdraw. Bind it to this server's "
+        "address.",
+        "api_secret": _SEALED,
+    },
+    BrokerKind.BINANCE_FUTURES: {
+        "api_key": "Let it read and trade futures, and never withdraw. Bind it to this server's "
+        "address.",
+        "api_secret": _SEALED,
+    },
+    BrokerKind.ALPACA: {
+        "api_key": "The key ID. Paper trading and live trading have keys of their own, each made "
+        "on its own page.",
+        "api_secret": f"Alpaca shows it once, when the key is made. {_SEALED}",
+    },
 }
+"""What to know of each field of each kind of account: not every venue has the same switches."""
 _OPTIONS: Mapping[str, Any] = {
     "feed": lambda: forms.ChoiceField(
         label="Market data", choices=[("iex", "IEX, free"), ("sip", "SIP, all exchanges, paid")]
@@ -59,6 +74,7 @@ _OPTIONS: Mapping[str, Any] = {
 
 FIXED = ("quote_currency",)
 """Once the account is open: its books are kept in it."""
+TYPE_LIVE = f"This account trades real money. Type {LIVE} here to say that you mean it."
 
 
 class ConfirmField(forms.CharField):
@@ -70,6 +86,11 @@ class ConfirmField(forms.CharField):
             widget=forms.TextInput(attrs=attrs),
             help_text="Its orders trade your own money. Each strategy on it needs limits.",
         )
+
+
+def _help_of(kind: Kind, field: str) -> str:
+    name = next((name for name, known in KINDS.items() if known is kind), "")
+    return _HELP.get(name, {}).get(field, "")
 
 
 class VenueForm(PageForm):
@@ -107,13 +128,19 @@ class VenueForm(PageForm):
                     max_length=8192,
                     label=label[0].upper() + label[1:],
                     widget=widget,
-                    help_text=_HELP.get(name, ""),
+                    help_text=_help_of(self.kind, name),
                 ),
             )
 
     def _add_options(self) -> None:
         for name in self.kind.options:
             self._add(name, _OPTIONS[name]())
+
+    def _ask_for_the_word(self, data: dict[str, Any]) -> dict[str, Any]:
+        """In words of the page; the service asks for it too."""
+        if (data.get("confirm") or "").strip() != LIVE:
+            self.add_error("confirm", TYPE_LIVE)
+        return data
 
     def credentials(self) -> dict[str, str]:
         return {name: self.cleaned_data[name] for name in self.kind.credentials}
@@ -143,10 +170,16 @@ class ConnectForm(VenueForm):
             Group("Options", "", tuple(kind.options)),
         )  # fmt: skip
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        live = data.get("environment") == Environment.LIVE
+        return self._ask_for_the_word(data) if live else data
+
 
 class CredentialsForm(VenueForm):
     def __init__(self, kind: Kind, *args: Any, live: bool, **kwargs: Any) -> None:
         super().__init__(kind, *args, **kwargs)
+        self.live = live
         self._add_credentials()
         if live:
             self._add("confirm", ConfirmField())
@@ -155,6 +188,10 @@ class CredentialsForm(VenueForm):
         self.parts = (
             Group("New key", f"{about}key has passed the check.", (*kind.credentials, *more)),
         )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        return self._ask_for_the_word(data) if self.live else data
 
 
 class OptionsForm(VenueForm):

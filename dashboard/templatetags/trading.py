@@ -1,5 +1,6 @@
 """Template filters and tags of the pages: numbers, times, status words, form fields, the shell."""
 
+import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,13 @@ from django.template.context import RequestContext
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from brokers.kinds import KINDS
 from dashboard import navigation, selectors, wording
+from dashboard.views.once import FIELD
+from orders.models import Order
 from tradehub.core.money import round_nearest
+from tradehub.core.reasons import REASONS
+from tradehub.lib.problems import help_path
 
 register = template.Library()
 
@@ -62,6 +68,40 @@ def breakable(code: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def code(value: str) -> SafeString:
+    """A code, set apart from the sentence beside it: a link where it has a help page."""
+    shown = breakable(value)
+    if value in REASONS:
+        link = '<a class="code-link" href="{}">{}</a>'
+        return format_html(link, help_path(value), shown)
+    return format_html('<span class="code-word">{}</span>', shown) if value else SafeString("")
+
+
+@register.simple_tag
+def why(order: Order) -> SafeString:
+    """Why an order stands as it does. A code of the venue that leads the sentence is set apart."""
+    text = order.reason_text
+    for event in reversed(order.events.all()):
+        told = str((event.data or {}).get("venue_code") or "")
+        if told and text.startswith(f"{told} "):
+            return format_html("{} {}", code(told), text.removeprefix(told).strip())
+    return format_html("{}", text)
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """With its full stop: another one follows it."""
+    text = text.strip()
+    return f"{text}." if text and text[-1] not in ".!?…" else text
+
+
+@register.filter
+def kind_title(kind: str) -> str:
+    known = KINDS.get(kind)
+    return known.title if known else words(kind)
+
+
 @register.filter
 def words(value: str) -> str:
     """`stop_loss` is "Stop loss"."""
@@ -100,14 +140,14 @@ def signed(value: Decimal | None, currency: str = "", **data: str) -> SafeString
 
 @register.simple_tag
 def moment(at: datetime | None, precision: str = "s") -> SafeString:
-    """A time: UTC in the page, the reader's zone once the script ran, exact UTC as its title."""
+    """A time: UTC in the page, the reader's zone once the script ran, exact UTC as its title.
+    `precision`: s or ms, with the day where it is not today; day, alone; full, always with it."""
     if at is None:
         return SafeString(wording.DASH)
     at = at.astimezone(UTC)
     exact = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    shown = at.strftime("%d %b %H:%M:%S") + (
-        f".{at.microsecond // 1000:03d}" if precision == "ms" else ""
-    )
+    shown = at.strftime("%d %b" if precision == "day" else "%d %b %H:%M:%S")
+    shown += f".{at.microsecond // 1000:03d}" if precision == "ms" else ""
     return format_html(
         '<time datetime="{}" data-precision="{}" title="{} UTC">{}</time>',
         exact,
@@ -152,6 +192,12 @@ def form_field(field: BoundField) -> dict[str, Any]:
         case _:
             kind = "text"
     return {"field": field, "kind": kind}
+
+
+@register.simple_tag
+def once() -> SafeString:
+    """The number by which a form is known when it is sent again."""
+    return format_html('<input type="hidden" name="{}" value="{}">', FIELD, secrets.token_hex(16))
 
 
 @register.inclusion_tag("forms/errors.html")

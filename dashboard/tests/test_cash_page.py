@@ -66,7 +66,9 @@ def test_it_tells_the_venues_sums_and_where_ours_differ(
     assert "777" not in text  # older than what is shown
     assert "could not be read" not in text
     CashReading.objects.filter(pk=reading.pk).update(error="VENUE_RATE_LIMITED")
-    assert "could not be read to the end (VENUE_RATE_LIMITED)" in shown(as_alice, account)
+    text = shown(as_alice, account)
+    assert "could not be read to the end" in text
+    assert 'href="/help/reasons/VENUE_RATE_LIMITED"' in text
 
 
 def test_a_venue_without_such_records_has_no_such_part(as_alice: Client, world: World) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from django.test import Client
 
 from accounts.models import User
 from dashboard import consumers, session_watch
-from dashboard.consumers import MAX_MESSAGE, MOST_SAID, NOT_SIGNED_IN
+from dashboard.consumers import MAX_MESSAGE, MOST_SAID, NOT_SIGNED_IN, PONG_REST_SECONDS
 from dashboard.routing import websocket_urlpatterns
 from dashboard.session_watch import living_sessions, watch
 from tradehub.lib.clock import utc_now
@@ -27,6 +29,8 @@ from tradehub.lib.live import group_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Scene = Callable[[], Awaitable[None]]
+PATIENCE = 20
+"""Seconds, for what is sure to come."""
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +58,9 @@ def signed_in(user: User) -> Client:
 
 async def opened(client: Client) -> WebsocketCommunicator:
     socket = socket_of(client)
-    connected, _ = await socket.connect(timeout=5)
+    connected, _ = await socket.connect(timeout=PATIENCE)
     assert connected
-    assert (await socket.receive_json_from(timeout=5))["type"] == "hello"
+    assert (await socket.receive_json_from(timeout=PATIENCE))["type"] == "hello"
     return socket
 
 
@@ -72,7 +76,7 @@ def play(scene: Scene) -> None:
 def test_a_visitor_is_refused() -> None:
     async def scene() -> None:
         socket = socket_of(None)
-        assert await socket.connect(timeout=5) == (False, NOT_SIGNED_IN)
+        assert await socket.connect(timeout=PATIENCE) == (False, NOT_SIGNED_IN)
 
     play(scene)
 
@@ -95,9 +99,9 @@ def test_only_pages_of_this_hub_may_open_it(alice: User, origin: bytes, welcome:
         socket = socket_of(client)
         socket.scope["headers"][0] = (b"origin", origin)
         socket.application = application
-        connected, _ = await socket.connect(timeout=5)
+        connected, _ = await socket.connect(timeout=PATIENCE)
         assert connected is welcome
-        await socket.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -107,7 +111,7 @@ def test_a_session_that_is_gone_is_refused(alice: User) -> None:
     Session.objects.all().delete()
 
     async def scene() -> None:
-        assert await socket_of(client).connect(timeout=5) == (False, NOT_SIGNED_IN)
+        assert await socket_of(client).connect(timeout=PATIENCE) == (False, NOT_SIGNED_IN)
 
     play(scene)
 
@@ -118,9 +122,9 @@ def test_each_frame_arrives_as_its_own_text_in_order(alice: User) -> None:
     async def scene() -> None:
         socket = await opened(client)
         await push(alice, {"type": "order", "id": "ord_1", "version": 2}, {"type": "mark"})
-        assert (await socket.receive_json_from())["id"] == "ord_1"
-        assert (await socket.receive_json_from())["type"] == "mark"
-        await socket.disconnect()
+        assert (await socket.receive_json_from(timeout=PATIENCE))["id"] == "ord_1"
+        assert (await socket.receive_json_from(timeout=PATIENCE))["type"] == "mark"
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -131,10 +135,10 @@ def test_another_users_frames_never_arrive(alice: User, bob: User) -> None:
     async def scene() -> None:
         hers, his = [await opened(each) for each in clients]
         await push(bob, {"type": "order", "id": "ord_of_bob", "version": 1})
-        assert (await his.receive_json_from())["id"] == "ord_of_bob"
+        assert (await his.receive_json_from(timeout=PATIENCE))["id"] == "ord_of_bob"
         assert await hers.receive_nothing()
-        await hers.disconnect()
-        await his.disconnect()
+        await hers.disconnect(timeout=PATIENCE)
+        await his.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -148,21 +152,26 @@ def test_what_a_browser_says_changes_no_group(alice: User, bob: User) -> None:
         await socket.send_json_to({"type": "live.frames", "frames": [{"type": "fake"}]})
         await push(bob, {"type": "order", "id": "ord_of_bob", "version": 1})
         assert await socket.receive_nothing()
-        await socket.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
 
-def test_a_ping_is_answered_and_a_flood_is_not(alice: User) -> None:
-    client = signed_in(alice)
+def test_a_ping_is_answered_and_a_flood_is_not(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, times = signed_in(alice), [100.0] * 50 + [100 + PONG_REST_SECONDS]
+    monkeypatch.setattr(consumers, "time", SimpleNamespace(monotonic=lambda: times.pop(0)))
 
     async def scene() -> None:
         socket = await opened(client)
-        for _ in range(50):
+        for _ in range(51):
             await socket.send_json_to({"type": "ping"})
-        assert await socket.receive_json_from() == {"type": "pong"}
+        for _ in range(2):
+            assert await socket.receive_json_from(timeout=PATIENCE) == {"type": "pong"}
         assert await socket.receive_nothing()
-        await socket.disconnect()
+        assert not times, "all were heard"
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -179,8 +188,8 @@ def test_junk_is_ignored_and_the_socket_lives_on(alice: User, text: str) -> None
         await socket.send_to(text_data=text)
         await socket.send_to(bytes_data=b"\x00\xff")
         await push(alice, {"type": "order", "id": "ord_1", "version": 1})
-        assert (await socket.receive_json_from())["id"] == "ord_1"
-        await socket.disconnect()
+        assert (await socket.receive_json_from(timeout=PATIENCE))["id"] == "ord_1"
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -226,13 +235,13 @@ def test_a_socket_ends_with_its_session(
                 expire_date=utc_now() + timedelta(days=1)
             )
         await watch.look()
-        assert await socket.receive_output() == {
+        assert await socket.receive_output(timeout=PATIENCE) == {
             "type": "websocket.close",
             "code": NOT_SIGNED_IN,
         }
         assert await his.receive_nothing()
-        await socket.disconnect()
-        await his.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
+        await his.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -248,7 +257,7 @@ def test_a_look_that_fails_closes_nothing(alice: User, monkeypatch: pytest.Monke
         monkeypatch.setattr(session_watch, "living_sessions", away)
         await watch.look()
         assert await socket.receive_nothing()
-        await socket.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -269,9 +278,9 @@ def test_the_watch_runs_by_itself(alice: User, monkeypatch: pytest.MonkeyPatch) 
     async def scene() -> None:
         socket = await opened(client)
         await sync_to_async(log_out)(client, alice)
-        output = await socket.receive_output(timeout=5)
+        output = await socket.receive_output(timeout=PATIENCE)
         assert output["code"] == NOT_SIGNED_IN
-        await socket.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -290,15 +299,18 @@ class Napping(InMemoryChannelLayer):
 class Losing(InMemoryChannelLayer):
     """Loses what one sends to oneself, the first `most` times."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, last: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.most = most
+        self.last = last
+        """Called before the first that is not lost."""
         self.sent = 0
 
     async def send(self, channel: str, message: Any) -> None:
         is_own = message["type"] == "live.heard"
         self.sent += is_own
         if not is_own or self.sent > self.most:
+            self.last()
             await super().send(channel, message)
 
 
@@ -307,7 +319,8 @@ def test_a_page_opens_though_its_word_was_lost(
     alice: User, monkeypatch: pytest.MonkeyPatch, lost: int, said: int
 ) -> None:
     monkeypatch.setattr(consumers, "SAY_AGAIN_SECONDS", 0.05)
-    client, layer = signed_in(alice), Losing(lost)
+    wait = partial(monkeypatch.setattr, consumers, "SAY_AGAIN_SECONDS", 3600.0)
+    client, layer = signed_in(alice), Losing(lost, last=wait)
 
     async def scene() -> None:
         channel_layers.set("default", layer)
@@ -316,8 +329,8 @@ def test_a_page_opens_though_its_word_was_lost(
         assert layer.sent == said
         assert await socket.receive_nothing(timeout=0.1), "one hello"
         await push(alice, {"type": "mark"})
-        assert (await socket.receive_json_from(timeout=5))["type"] == "mark"
-        await socket.disconnect()
+        assert (await socket.receive_json_from(timeout=PATIENCE))["type"] == "mark"
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)
 
@@ -332,10 +345,10 @@ def test_who_goes_before_it_opened_is_called_no_more(
         channel_layers.set("default", layer)
         socket = socket_of(client)
         await socket.send_input({"type": "websocket.connect"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not layer.sent:
                 await asyncio.sleep(0.01)
-        await socket.disconnect()
+        await socket.disconnect(timeout=PATIENCE)
         before = layer.sent
         await asyncio.sleep(0.3)
         assert layer.sent == before
@@ -344,15 +357,16 @@ def test_who_goes_before_it_opened_is_called_no_more(
     play(scene)
 
 
-def test_a_page_is_open_when_it_hears(alice: User) -> None:
+def test_a_page_is_open_when_it_hears(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "SAY_AGAIN_SECONDS", 3600.0)
     client = signed_in(alice)
 
     async def scene() -> None:
         layer = Napping()
         channel_layers.set("default", layer)
         socket = socket_of(client)
-        opening = asyncio.ensure_future(socket.connect(timeout=5))
-        async with asyncio.timeout(5):
+        opening = asyncio.ensure_future(socket.connect(timeout=PATIENCE))
+        async with asyncio.timeout(PATIENCE):
             while not layer.held:
                 await asyncio.sleep(0.01)
         await layer.group_send(group_of(alice.pk), {"type": "live.frames", "frames": [{"n": 1}]})
@@ -361,7 +375,7 @@ def test_a_page_is_open_when_it_hears(alice: User) -> None:
         for channel, message in layer.held:
             await InMemoryChannelLayer.send(layer, channel, message)
         assert (await opening)[0]
-        assert (await socket.receive_json_from(timeout=5))["type"] == "hello"
-        await socket.disconnect()
+        assert (await socket.receive_json_from(timeout=PATIENCE))["type"] == "hello"
+        await socket.disconnect(timeout=PATIENCE)
 
     play(scene)

@@ -1,5 +1,6 @@
 """What pages say, and what their forms and buttons do."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -200,6 +201,60 @@ def test_rotation_shows_another_url_once(as_alice: Client, alice: User) -> None:
     assert second != first
 
 
+def fields_of(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of a page's form, as a browser sends them; again when it is reloaded."""
+    form = next(each for each in page.split("<form")[1:] if action in each.partition(">")[0])
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', form.partition("</form>")[0])
+    return dict(hidden)
+
+
+def test_a_reload_makes_no_second_webhook_and_shows_no_secret(
+    as_alice: Client, alice: User
+) -> None:
+    make, start = reverse("dashboard:make-webhook"), reverse("dashboard:start")
+    sent = fields_of(text_of(as_alice.get(start)), make)
+    url = webhook_url_in(text_of(as_alice.post(make, sent)))
+    assert url
+    again = as_alice.post(make, sent, follow=True)
+    assert again.redirect_chain == [(start, 302)]
+    assert url.rpartition("/")[2] not in text_of(again)
+    assert "shown then, once" in text_of(again)
+    assert alice.webhook_tokens.count() == alice.strategies.count() == 1
+
+
+def test_a_reload_makes_no_second_url_of_a_webhook(as_alice: Client, alice: User) -> None:
+    as_alice.post(reverse("dashboard:make-webhook"))
+    rotate = reverse("dashboard:webhook-rotate", args=[alice.webhook_tokens.get().pk])
+    strategy = reverse("dashboard:strategy", args=[alice.strategies.get().pk])
+    sent = fields_of(text_of(as_alice.get(strategy)), rotate)
+    assert webhook_url_in(text_of(as_alice.post(rotate, sent)))
+    made = alice.webhook_tokens.count(), alice.webhook_tokens.latest("id").digest
+    assert as_alice.post(rotate, sent).status_code == 302
+    assert (alice.webhook_tokens.count(), alice.webhook_tokens.latest("id").digest) == made
+    other = fields_of(text_of(as_alice.get(strategy)), rotate)
+    assert other != sent
+    assert webhook_url_in(text_of(as_alice.post(rotate, other))), "asked for anew"
+
+
+def test_a_reload_makes_no_second_strategy_and_a_refused_form_may_be_sent_again(
+    as_alice: Client, alice: User
+) -> None:
+    create = reverse("dashboard:strategy-create")
+    sent = fields_of(text_of(as_alice.get(create)), "novalidate")
+    refused = as_alice.post(create, strategy_fields(**sent, symbols="?"))
+    assert refused.status_code == 200
+    assert not alice.strategies.exists()
+    assert webhook_url_in(text_of(as_alice.post(create, strategy_fields(**sent))))
+    assert as_alice.post(create, strategy_fields(**sent)).status_code == 302
+    assert alice.strategies.count() == 1
+
+
+def test_a_form_number_of_somebody_elses_making_is_refused(as_alice: Client, alice: User) -> None:
+    as_alice.post(reverse("dashboard:make-webhook"), {"once": "x" * 65})
+    as_alice.post(reverse("dashboard:make-webhook"), {"once": "\x00"})
+    assert not alice.strategies.exists()
+
+
 def test_a_test_alert_ticks_the_start_page(as_alice: Client, alice: User) -> None:
     as_alice.post(reverse("dashboard:make-webhook"))
     strategy = alice.strategies.get()
@@ -208,7 +263,7 @@ def test_a_test_alert_ticks_the_start_page(as_alice: Client, alice: User) -> Non
     assert "1 of 5 steps done" in before
     as_alice.post(reverse("dashboard:send-test", args=[strategy.pk]))
     after = text_of(as_alice.get(reverse("dashboard:start"), headers=steps))
-    assert "4 of 5 steps done" in after
+    assert "3 of 5 steps done" in after, "it was not pasted anywhere"
     assert alice.signals.get().pk in after
 
 

@@ -11,7 +11,7 @@ from dashboard.tests.builders import World
 from dashboard.tests.routes import text_of, url_of
 from orders.models import LaneItem, Order
 from risk.models import RiskProfile, TradingState
-from signals.models import Strategy
+from signals.models import Signal, Strategy
 from tradehub.core.words import OrderStatus
 
 ONE = {"account": "account", "strategy": "strategy"}
@@ -211,8 +211,12 @@ def test_a_test_alert_from_the_start_page_does_not_leave_it(as_alice: Client, al
     url = reverse("dashboard:send-test", args=[alice.strategies.get().pk])
     part = text_of(as_alice.post(url, headers={"HX-Request": "true"}))
     assert "<html" not in part
-    assert "4 of 5 steps done" in part
-    assert 'class="tick is-done" id="paste-tick" hx-swap-oob="true"' in part
+    assert "3 of 5 steps done" in part
+    assert 'class="tick" id="paste-tick" hx-swap-oob="true"' in part
+    Signal.objects.update(source_ip="192.0.2.7")
+    start = reverse("dashboard:start")
+    part = text_of(as_alice.get(start, headers={"HX-Request": "true"}))
+    assert 'class="tick is-done" id="paste-tick" hx-swap-oob="true"' in part, "one from outside"
 
 
 def test_a_refused_test_alert_says_why_on_the_spot(as_alice: Client, world: World) -> None:

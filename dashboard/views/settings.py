@@ -17,7 +17,7 @@ from brokers.streams.states import states_for_pages
 from dashboard import selectors
 from dashboard.forms.broker_accounts import PaperAccountForm
 from dashboard.forms.risk import RiskProfileForm
-from dashboard.views.base import act, signed_in, submit, user_of
+from dashboard.views.base import act, is_part, signed_in, submit, user_of
 from dashboard.views.venue_accounts import edit_options, save_options, venue_kinds
 from orders.cash_summary import cash_summary
 from orders.drifts import adopt_drifts
@@ -82,8 +82,10 @@ def account_detail(request: HttpRequest, account_id: str) -> HttpResponse:
         "stream": states_for_pages([account.pk], now=utc_now()).get(account.pk),
         "kind": KINDS.get(account.kind),
         "cash": cash_summary(account, now=utc_now()),
+        "awaited": selectors.is_awaited(account),
     }
-    return render(request, "dashboard/account.html", context)
+    template = "dashboard/parts/account.html" if is_part(request) else "dashboard/account.html"
+    return render(request, template, context)
 
 
 @signed_in

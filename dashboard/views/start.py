@@ -9,6 +9,7 @@ from accounts.models import User
 from dashboard import selectors
 from dashboard.messages import ready_messages
 from dashboard.views.base import act, is_part, signed_in, user_of
+from dashboard.views.once import already_done, run_once
 from dashboard.views.webhooks import STAND_IN, shown_once
 from signals import services as signals_services
 from signals.models import Strategy
@@ -26,11 +27,14 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_POST
 def make_webhook(request: HttpRequest) -> HttpResponse:
     """A paper account, a risk profile and a strategy in one go; the URL is in this answer only."""
+    user, now = user_of(request), utc_now()
     try:
-        kit = signals_services.start_quickly(owner=user_of(request), now=utc_now())
+        kit = run_once(request, lambda: signals_services.start_quickly(owner=user, now=now))
     except TradehubError as error:
         notices.error(request, f"{error.message} ({error.code})")
         return redirect("dashboard:start")
+    if kit is None:
+        return already_done(request, "dashboard:start")
     return _page(request, secret=kit.token_secret)
 
 
@@ -71,12 +75,14 @@ def _progress(user: User) -> dict[str, object]:
     strategies: list[Strategy] = list(selectors.strategies_for(user))
     ready = next((each for each in strategies if each.webhook_tokens.all()), None)
     received = selectors.has_signal(user)
+    pasted = received and selectors.has_signal_from_outside(user)
     filled = selectors.has_fill(user)
     return {
         "strategy": ready,
         "token": ready.webhook_tokens.all()[0] if ready else None,
         "received": received,
+        "pasted": pasted,
         "filled": filled,
         "latest": selectors.latest_signals_for(user, 1),
-        "done": sum([ready is not None, received, received, received, filled]),
+        "done": sum([ready is not None, pasted, received, received, filled]),
     }

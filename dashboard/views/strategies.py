@@ -13,6 +13,7 @@ from dashboard import selectors
 from dashboard.forms.strategies import StrategyForm, SubscriptionForm
 from dashboard.messages import ready_messages
 from dashboard.views.base import act, signed_in, submit, user_of
+from dashboard.views.once import already_done, run_once
 from dashboard.views.webhooks import STAND_IN, shown_once
 from orders.terms import DEFAULT_OVERRIDES
 from risk.selectors import risk_profile_for, risk_profiles_for
@@ -57,12 +58,17 @@ def create(request: HttpRequest) -> HttpResponse:
     form = StrategyForm(request.POST)
     done, made = submit(
         form,
-        lambda: services.create_strategy(
-            owner=user, fields=form.cleaned_data, now=utc_now(), actor=user, ip=ip_of(request)
+        lambda: run_once(
+            request,
+            lambda: services.create_strategy(
+                owner=user, fields=form.cleaned_data, now=utc_now(), actor=user, ip=ip_of(request)
+            ),
         ),
     )
     if not done:
         return render(request, "dashboard/strategy_form.html", {"form": form})
+    if made is None:
+        return already_done(request, "dashboard:strategies")
     strategy, secret = made
     url = shown_once(request, secret)
     context = {

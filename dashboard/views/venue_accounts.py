@@ -143,6 +143,11 @@ def enable(request: HttpRequest, account_id: str) -> HttpResponse:
     live = account.environment == Environment.LIVE
     if live and not account.enabled and not gave_password_lately(request, now=utc_now()):
         return _password_first(request, page)
+    if live and not account.enabled and request.POST.get("confirm", "").strip() != services.LIVE:
+        notices.error(
+            request, f"{account.label} trades real money. Type {services.LIVE} to say so."
+        )
+        return redirect(page)
     return act(
         request,
         lambda: services.enable_account(

@@ -1,7 +1,7 @@
 """Webhook URLs: shown in one answer, never again; later pages know the first and last letters.
 
 The secret is rendered straight into the answer of the POST that made it. It is in no session, no
-message and no redirect, so reloading can't show it twice.
+message and no redirect, so reloading can't show it twice; nor does it make another one.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from dashboard import selectors
 from dashboard.forms.strategies import WebhookForm
 from dashboard.messages import ready_messages
 from dashboard.views.base import act, signed_in, submit, user_of
+from dashboard.views.once import already_done, run_once
 from signals import services
 from signals.models import Strategy
 from tradehub.core.errors import TradehubError
@@ -82,10 +83,12 @@ def _show_once(
     old_works_on: bool = False,
 ) -> HttpResponse:
     try:
-        secret = make()
+        secret = run_once(request, make)
     except TradehubError as error:
         notices.error(request, f"{error.message} ({error.code})")
         return redirect("dashboard:strategies")
+    if secret is None:
+        return already_done(request, "dashboard:strategies")
     url = shown_once(request, secret)
     context = {
         "strategy": strategy,

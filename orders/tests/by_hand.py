@@ -7,11 +7,32 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from brokers.base import Broker
+from brokers.paper.adapter import PaperBroker
 from brokers.types import FillReport, OrderReport, ReportStatus, VenuePosition
+from orders.models import Order
 from tradehub.core.words import OrderSide
 
 D = Decimal
+UNUSABLE = D("sNaN")
+"""Whatever computes with it breaks."""
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, order: Order) -> None:
+    """The paper venue's fills of it can't be recorded from now on."""
+    tell = PaperBroker._reports
+
+    def reports(broker: PaperBroker, names: Sequence[str]) -> dict[str, OrderReport]:
+        told = tell(broker, names)
+        if order.client_order_id in told:
+            mine = told[order.client_order_id]
+            fills = tuple(replace(each, price=UNUSABLE) for each in mine.fills)
+            told[order.client_order_id] = replace(mine, fills=fills)
+        return told
+
+    monkeypatch.setattr(PaperBroker, "_reports", reports)
 
 
 def listed(

@@ -13,7 +13,7 @@ from typing import Any
 
 from accounts.models import User
 from brokers.models import BrokerAccount
-from orders import drifts, holding, reconciling, services, syncing, work
+from orders import drifts, holding, reconciling, services, syncing
 from orders.ledger import Holding, apply_fill
 from orders.lifecycle import AT_VENUE, ENDED, UNSETTLED
 from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position
@@ -23,7 +23,7 @@ from tests.venue.books import Order as VenueOrder
 from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import OrderRole, OrderSide, OrderSource, OrderStatus
 from tradehub.testing.builders import deliver, make_profile, make_strategy, make_token
-from tradehub.testing.hub import Clock, Hub
+from tradehub.testing.hub import Clock, Hub, drain_due_lanes
 
 Sums = defaultdict[str, Decimal]
 PRICES = {"AAPL": Decimal(150), "MSFT": Decimal(300)}
@@ -66,7 +66,7 @@ class World:
     def drain(self) -> None:
         """One worker, until nothing is due; it may be killed."""
         with suppress(Killed):
-            work.drain_due_lanes(clock=self.clock)
+            drain_due_lanes(self.clock)
 
     def reconcile(self) -> None:
         reconciling.reconcile_now(self.hub.account, clock=self.clock)
@@ -129,7 +129,7 @@ class World:
             self.clock.wait(6)
             for symbol in PRICES:
                 self.price(symbol, 0)
-            work.drain_due_lanes(clock=self.clock)
+            drain_due_lanes(self.clock)
             self.poll()
             if reconciling.claim_comparison(self.hub.account.pk, now=self.clock()):
                 self.reconcile()

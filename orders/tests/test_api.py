@@ -1,6 +1,7 @@
 """REST: orders, fills, positions, account summaries, trading states, status."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -425,6 +426,22 @@ def test_status_tells_how_much_of_each_limit_is_used(
     client.post(f"{API}/trading-state/halt/", {}, format="json")
     (found,) = client.get(f"{API}/status/").json()["accounts"]
     assert (found["state"], found["can_trade_more"]) == ("halted", False)
+
+
+def test_status_tells_a_loss_that_no_decimal_can_hold(
+    client: APIClient, alice: User, now: datetime
+) -> None:
+    account = make_account(alice, now, starting_cash="30000", fee_percent="0.1")
+    profile = make_profile(alice, now, max_daily_loss_percent="5", max_total_exposure="90000")
+    token = make_token(make_strategy(alice, account, profile))
+    at, price = utc_now(), "50000.12345678901234567890123"
+    alert = {"symbol": "BTCUSDT", "action": "buy", "quantity": "0.01234567", "price": price}
+    deliver(token, alert, at)
+    drain_lane(account.pk, clock=lambda: at)
+    (found,) = client.get(f"{API}/status/").json()["accounts"]
+    used = {each["name"]: D(each["used"]) for each in found["limits"]}
+    assert round(used["max_daily_loss_percent"], 6) == D("0.002058")  # the fee alone
+    assert round(used["max_total_exposure"], 4) == D("617.2850")
 
 
 def test_status_shows_what_waits(

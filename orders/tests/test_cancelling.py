@@ -1,18 +1,24 @@
 """A cancel that the venue does not understand: an order that may still work is never called ended
 without proof, and is not forgotten either."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from brokers.errors import BadCredentials, OrderRejected, OutcomeUnknown
+from brokers.errors import BadCredentials, NotSent, OrderRejected, OutcomeUnknown
 from brokers.models import PaperOrder
 from brokers.registry import connect
+from brokers.types import OrderReport
+from orders import syncing
+from orders.cancelling import WORKS_ON
 from orders.models import LaneItem, Order
 from orders.reconciling import Reconciled, reconcile_account
-from orders.services import cancel_order, halt_trading
+from orders.services import cancel_order, emergency_stop, halt_trading
 from orders.tests.by_hand import ByHand
+from orders.tests.holding_venue import HoldingDesk, HoldingVenue, use_holding_venue
+from orders.tests.slow_venue import use_slow_venue
 from signals.routes import bump_route_version
 from tradehub.core.words import Scope
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, make_hub, waiting_items
@@ -174,6 +180,107 @@ def test_a_key_that_is_refused_proves_nothing(hub: Hub, venue: Venue) -> None:
     assert status(order) == "canceled"
 
 
+# ---- what the venue refuses, or takes and does not carry out ----
+
+NOT_NOW = OrderRejected("order is not cancelable now", venue_code="422")
+CANCELS: list[tuple[str, Callable[[Hub, Order], Any]]] = [
+    ("user", ask_to_cancel),
+    ("halt", lambda hub, order: halt(hub)),
+    ("alert", lambda hub, order: hub.send(action="cancel")),
+    ("exit", lambda hub, order: hub.send(action="close")),
+    ("emergency", lambda hub, order: stop_all(hub)),
+]
+anybody = pytest.mark.parametrize("cancel", [x for _, x in CANCELS], ids=[x for x, _ in CANCELS])
+
+
+def halt(hub: Hub) -> None:
+    halt_trading(
+        scope=Scope.ACCOUNT, scope_id=hub.account.pk, reason="lunch", owner=hub.owner,
+        actor=hub.owner, now=hub.clock(),
+    )  # fmt: skip
+    hub.drain()
+
+
+def stop_all(hub: Hub) -> None:
+    emergency_stop(owner=hub.owner, reason="fire", actor=hub.owner, now=hub.clock())
+    hub.drain()
+
+
+def look(hub: Hub, times: int, seconds: float = 5) -> None:
+    for _ in range(times):
+        hub.clock.wait(seconds)
+        syncing.sync_account(hub.account, clock=hub.clock)
+        hub.sweep()
+
+
+@anybody
+def test_a_cancel_that_is_refused_is_asked_for_again(
+    hub: Hub, venue: Venue, cancel: Callable[[Hub, Order], Any]
+) -> None:
+    hub.send(**LIMIT)
+    (order,) = hub.working()
+    venue.fail("cancel", NOT_NOW, times=2)
+    cancel(hub, order)
+    assert (status(order), waiting_items(hub)) == ("open", ["cancel"])
+    look(hub, 2)
+    assert (status(order), works_there(order)) == ("canceled", False)
+    assert waiting_items(hub) == []
+
+
+@anybody
+def test_a_cancel_that_comes_to_nothing_is_asked_for_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, cancel: Callable[[Hub, Order], Any]
+) -> None:
+    slow = use_slow_venue(monkeypatch, hub.clock)
+    hub.send(**LIMIT)
+    (order,) = hub.working()
+    slow.slow = True
+    cancel(hub, order)
+    assert (status(order), waiting_items(hub)) == ("open", ["cancel"])
+    slow.slow = False
+    look(hub, 2)
+    assert (status(order), works_there(order), waiting_items(hub)) == ("canceled", False, [])
+
+
+def test_an_owner_is_told_of_a_cancel_that_is_never_carried_out(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = use_slow_venue(monkeypatch, hub.clock)
+    hub.send(**LIMIT)
+    (order,) = hub.working()
+    slow.slow = True
+    ask_to_cancel(hub, order)
+    for _ in range(25):
+        hub.sweep()
+    assert (status(order), order.reason_text, waiting_items(hub)) == ("open", "", ["cancel"])
+    for _ in range(10):
+        hub.sweep()
+    assert (status(order), order.reason_text) == ("open", WORKS_ON)
+    assert waiting_items(hub) == []
+    assert 10 <= len(slow.asked("cancel")) <= 20
+    slow.slow = False
+    ask_to_cancel(hub, order)
+    assert (status(order), works_there(order)) == ("canceled", False)
+
+
+def test_the_minute_begins_when_the_venue_can_be_asked(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = use_slow_venue(monkeypatch, hub.clock)
+    hub.send(**LIMIT)
+    (order,) = hub.working()
+    slow.fail("cancel", NotSent("away"), times=99)
+    ask_to_cancel(hub, order)
+    look(hub, 20)
+    slow.faults.clear()
+    slow.slow = True
+    look(hub, 3)
+    assert (status(order), waiting_items(hub)) == ("open", ["cancel"])
+    slow.carry_out(hub)
+    look(hub, 2)
+    assert (status(order), waiting_items(hub)) == ("canceled", [])
+
+
 def test_nobody_cancels_an_order_of_another_account(hub: Hub, venue: Venue, bob: Any) -> None:
     other = make_hub(bob, hub.clock.now)
     other.clock = hub.clock
@@ -187,3 +294,43 @@ def test_nobody_cancels_an_order_of_another_account(hub: Hub, venue: Venue, bob:
         hub.sweep(30)
     assert status(theirs) == "open"
     assert LaneItem.objects.get(kind="cancel").status == "parked"
+
+
+# ---- what waits for a slow cancel ----
+
+
+def test_an_exit_waits_for_a_second_slow_cancel_as_for_the_first(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first came to nothing: the venue took it, and the stop worked on."""
+    venue = use_holding_venue(monkeypatch, hub.clock)
+    hub.send(action="buy", quantity=2, stop_loss=140)
+    with monkeypatch.context() as slow:
+        slow.setattr(HoldingDesk, "cancel", _take_and_do_nothing)
+        hub.send(action="close")
+        assert exits_sent(venue) == 0, "it waits for the quantity"
+        for _ in range(8):
+            hub.sweep()
+        assert exits_sent(venue) == 1, "not for ever"
+        assert [each.status for each in hub.orders(role="exit")] == ["rejected"]
+        hub.clock.wait(60)
+        hub.send(action="close")
+        for _ in range(3):
+            hub.sweep()
+        assert exits_sent(venue) == 1, "and for the next cancel it waits again"
+    for _ in range(4):
+        hub.sweep()
+    assert [each.status for each in hub.orders(role="exit")] == ["rejected", "filled"]
+    assert (exits_sent(venue), hub.position().quantity) == (2, 0)
+    assert_books_agree(hub)
+
+
+def _take_and_do_nothing(desk: HoldingDesk, name: str) -> OrderReport:
+    report = desk._broker.order(name)
+    assert report is not None
+    return report
+
+
+def exits_sent(venue: HoldingVenue) -> int:
+    asked = venue.asked("submit")
+    return sum(1 for each in asked if each.reduce_only and each.stop_price is None)

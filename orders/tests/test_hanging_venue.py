@@ -111,9 +111,7 @@ def closing(job: Callable[[], object]) -> None:
 
 def end(venue: Hanging, running: Sweeper | Reconciler) -> None:
     venue.over.set()
-    running.stop()
-    for each in running._pools.values():
-        each.shutdown(wait=True)
+    running.stop(wait=True)
 
 
 def is_filled(hub: Hub) -> bool:

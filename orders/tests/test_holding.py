@@ -214,3 +214,36 @@ def test_a_lane_that_was_lost_holds_nothing(hub: Hub) -> None:
     with pytest.raises(Exception, match="acc_"):
         hold_waiting(Claim(hub.account.pk, "somebody else"), clock=hub.clock)
     assert items(hub) == [("decide", "queued", "")]
+
+
+# ---- an item that can't be read ----
+
+
+def test_an_item_that_can_not_be_read_keeps_no_other_from_being_held(
+    hub: Hub, dead: ByHand
+) -> None:
+    poison = hub.deliver(action="buy", quantity=1).stored_id
+    LaneItem.objects.filter(signal_id=poison).update(terms={"not": "terms"})
+    hub.deliver(action="buy", quantity=1)
+    assert not ensure(hub, dead)
+    held = ("decide", "held", "ACCOUNT_NOT_RECONCILED")
+    assert items(hub) == [held, held]
+    hub.clock.wait(SECONDS)
+    assert expire_held(clock=hub.clock) == 1
+    assert [each[1] for each in items(hub)] == ["held", "done"]
+    dead.errors.clear()
+    assert ensure(hub, dead)
+    for _ in range(6):
+        hub.sweep(5)
+    assert [each[1] for each in items(hub)] == ["parked", "done"]
+
+
+@pytest.mark.parametrize("broken", [{"terms": {"not": "terms"}}, {"intents": [{"verb": "?"}]}])
+def test_nor_any_from_its_end_by_its_age(hub: Hub, dead: ByHand, broken: dict[str, Any]) -> None:
+    poison = hub.deliver(action="buy", quantity=1).stored_id
+    hub.deliver(action="buy", quantity=1)
+    ensure(hub, dead)
+    LaneItem.objects.filter(signal_id=poison).update(**broken)
+    hub.clock.wait(SECONDS)
+    assert expire_held(clock=hub.clock) == 1
+    assert [each[1] for each in items(hub)] == ["held", "done"]

@@ -74,6 +74,17 @@ def test_a_difference_that_can_not_be_traded_is_none() -> None:
     assert findings("1", "1.05", drifting=frozenset({"BTCUSDT"})) == (Agreed("BTCUSDT"),)
 
 
+def test_what_is_too_little_alone_counts_in_the_sum() -> None:
+    """The venue's least is of all that the account holds there, not of each strategy's rest."""
+    dust = {"BTCUSDT": D("0.12")}  # 0.07 and 0.05
+    assert findings("0.12", "0.12", dust=dust) == findings("1.12", "1.12", dust=dust) == ()
+    assert findings("0.12", "0", dust=dust) == findings("1.12", "1", dust=dust) == ()  # swept
+    (found,) = findings("1.12", "1.5", dust=dust)
+    assert found == PositionDrift("BTCUSDT", D("1.12"), D("1.5"), D(100))
+    mended = findings("0.12", "0.12", dust=dust, drifting=frozenset({"BTCUSDT"}))
+    assert mended == (Agreed("BTCUSDT"),)
+
+
 def test_a_new_fill_explains_a_difference_less_what_was_kept() -> None:
     bought = fill("buy", "2", kept=D("0.5"))
     books = OurBooks({}, frozenset(), {})

@@ -20,7 +20,7 @@ from orders.models import Decision, Lane, LaneItem, OrderEvent
 from signals.models import Signal
 from tradehub.lib.db import in_write_transaction
 from tradehub.testing.builders import make_account
-from tradehub.testing.hub import Clock, Hub, assert_books_agree, use_venue
+from tradehub.testing.hub import Hub, assert_books_agree, use_venue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,18 +149,6 @@ def test_of_all_who_want_a_lane_in_the_same_moment_one_gets_it_or_keeps_it(
     assert sum(done) == written
 
 
-class Sleepy(Clock):
-    """Of one worker: it may be stopped, for longer than its lease."""
-
-    def __init__(self, now: datetime) -> None:
-        super().__init__(now)
-        self._lock = threading.Lock()
-
-    def __call__(self) -> datetime:
-        with self._lock:
-            return super().__call__()
-
-
 class Stopped:
     """A broker through which everything goes; after every third order its sender sleeps."""
 
@@ -191,7 +179,7 @@ def test_workers_on_one_lane_send_each_order_once(
     """Real work: each alert is decided once and its order leaves once, though every third worker is
     stopped, longer than its lease, between the venue's answer and the record of it."""
     alerts = 9
-    clock = hub.clock = Sleepy(hub.clock.now)
+    clock = hub.clock
     venue = use_venue(monkeypatch, clock)
     sent = [hub.deliver(action="buy", quantity=1, symbol=f"S{n}").stored_id for n in range(alerts)]
     connect = venue.connect

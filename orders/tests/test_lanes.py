@@ -10,9 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from brokers.errors import OutcomeUnknown, RateLimited
 from brokers.models import BrokerAccount
+from orders import work
 from orders.lanes import (
     LEASE,
+    LONGEST_WAIT,
     Claim,
     LostLane,
     claim_lane,
@@ -24,7 +27,7 @@ from orders.lanes import (
 from orders.models import Lane, LaneItem
 from tradehub.lib.db import in_write_transaction
 from tradehub.testing.builders import make_account
-from tradehub.testing.hub import Hub
+from tradehub.testing.hub import Hub, Venue
 
 pytestmark = pytest.mark.django_db
 Kind = LaneItem.Kind
@@ -167,6 +170,74 @@ def test_a_lane_is_busy_until_its_lease_has_run_out(account: BrokerAccount, now:
     assert claim(account, "one", now) is not None
     assert lanes_with_work(now=now + LEASE) == []
     assert lanes_with_work(now=now + LEASE + timedelta(microseconds=1)) == [account.pk]
+
+
+# ---- a clock that is set back ----
+
+BACK = timedelta(hours=1)
+
+
+def test_a_dead_worker_s_lane_is_free_though_the_clock_was_set_back(
+    account: BrokerAccount, now: datetime
+) -> None:
+    queue(account, now - BACK)
+    assert claim(account, "dead", now) is not None
+    ahead = now - LEASE  # another host's clock is not quite ours
+    assert (lanes_with_work(now=ahead), claim(account, "two", ahead)) == ([], None)
+    assert lanes_with_work(now=now - BACK) == [account.pk]
+    assert claim(account, "two", now - BACK) is not None
+    assert claim(account, "three", now - BACK) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.DECIDE, Kind.PROTECT])
+def test_what_was_queued_by_a_clock_that_was_set_back_is_due(
+    account: BrokerAccount, now: datetime, kind: Kind
+) -> None:
+    item = queue(account, now, kind)
+    before = now - LONGEST_WAIT
+    assert (lanes_with_work(now=before), next_item(account.pk, now=before)) == ([], None)
+    assert lanes_with_work(now=now - BACK) == [account.pk]
+    assert next_item(account.pk, now=now - BACK) == item
+
+
+def test_an_alert_is_executed_though_the_clock_is_set_back(hub: Hub) -> None:
+    hub.deliver(action="buy", quantity=1)
+    assert claim(hub.account, "dead", hub.clock())
+    hub.clock.wait(-BACK.total_seconds())
+    hub.sweep()
+    assert hub.orders(status="filled")
+
+
+def test_no_venue_s_patience_is_longer_than_that(hub: Hub, venue: Venue) -> None:
+    venue.fail("submit", RateLimited("banned", retry_after=3 * 86_400))
+    hub.deliver(action="buy", quantity=1)
+    hub.drain()
+    due = LaneItem.objects.get(status="queued").due_at
+    assert LONGEST_WAIT - timedelta(seconds=1) < due - hub.clock.now <= LONGEST_WAIT
+    hub.sweep()
+    assert len(venue.asked("submit")) == 1
+
+
+@pytest.mark.parametrize("trouble", ["in doubt", "not connected"])
+def test_what_has_to_wait_waits_though_its_time_was_far_ahead(
+    hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    if trouble == "in doubt":
+        venue.fail("submit", OutcomeUnknown("504"))
+        venue.fail("order", OutcomeUnknown("504"), times=99)
+    hub.deliver(action="buy", quantity=1)
+    hub.drain()
+    hub.deliver(action="buy", quantity=2)
+    hub.clock.wait(-BACK.total_seconds())
+    if trouble == "not connected":
+        monkeypatch.setattr(work, "connect", None)
+        with pytest.raises(TypeError):
+            hub.drain()
+    else:
+        assert hub.drain() == 0
+    (due,) = LaneItem.objects.filter(status="queued").values_list("due_at", flat=True).distinct()
+    assert due > hub.clock.now
+    assert due - hub.clock.now <= timedelta(seconds=10)
 
 
 def test_what_is_done_is_no_work_and_is_not_done_again(

@@ -208,3 +208,22 @@ def test_a_venue_that_does_not_answer_keeps_no_mark_that_a_feed_tells(
     assert said() == 0
     passed[0] += logs.SELDOM_SECONDS
     assert said() == 1
+
+
+def test_an_account_that_breaks_keeps_no_other_from_its_marks(
+    alice: Any, bob: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key is not in FIELD_ENCRYPTION_KEYS any more, so it can't even be connected."""
+    ours = make_hub(alice, now)
+    ours.send(action="buy", quantity=1)
+    broken = BrokerAccount(owner=bob, kind="alpaca", environment="test", label="Broken")
+    broken.pk = "acc_" + "0" * 26
+    broken.sealed_credentials = "v1:deadbeef:AAAA"
+    broken.save(force_insert=True)
+    hold(broken, now)
+    sent = marks(monkeypatch)
+    marker = Marker(clock=ours.clock)
+    marker._moved[broken.pk] = broken
+    marker.publish()
+    assert [pk for pk, _ in sent] == [ours.position().pk]
+    assert marker._moved == {}

@@ -1,13 +1,14 @@
 """Paper accounts whose prices are a venue's: which order may fill at a price, and until when."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
 
+from brokers.errors import OrderRejected
 from brokers.paper import adapter
 from brokers.paper.adapter import PaperBroker
 from brokers.paper.prices import TRADED_FOR
@@ -107,14 +108,28 @@ def test_an_entry_does_not_fill_at_a_price_that_nobody_can_have(
     old: timedelta, fills: bool, hub: Hub, source: Source
 ) -> None:
     source.old = old
+    assert hub.codes(**BTC) == ([] if fills else ["PRICE_STALE"])
+    assert [each.status for each in hub.orders()] == (["filled"] if fills else [])
+
+
+def test_nor_does_the_venue_take_one_itself(hub: Hub, source: Source) -> None:
+    source.old = TRADED_FOR
+    market = replace(limit("late", 90), order_type=OrderType.MARKET, limit_price=None)
+    with pytest.raises(OrderRejected) as refused:
+        broker(hub).submit(market)
+    assert refused.value.venue_code == "PRICE_MISSING"
+    source.old = TRADED_FOR - timedelta(seconds=1)
+    assert broker(hub).submit(replace(market, client_order_id="b")).status is ReportStatus.FILLED
+
+
+def test_at_an_old_price_an_exit_is_decided_and_a_limit_order_waits(
+    hub: Hub, source: Source
+) -> None:
     hub.send(**BTC)
-    statuses = [each.status for each in hub.orders()]
-    if fills:
-        assert statuses == ["filled"]
-    else:
-        assert "filled" not in statuses
-        assert not hub.working(), "and it does not wait for the market to open"
-        assert [each.reason_text.split()[0] for each in hub.orders()] == ["PRICE_MISSING"]
+    source.old = timedelta(days=2)
+    rests = broker(hub).submit(limit("more", 130))
+    assert (rests.status, rests.filled_quantity) == (ReportStatus.OPEN, 0)
+    assert hub.codes(symbol="BTCUSDT", action="close") == []
 
 
 def test_what_rests_does_not_fill_at_last_nights_price(hub: Hub, source: Source) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from brokers.models import BrokerAccount
 from brokers.paper.prices import TRADED_FOR
-from brokers.prices.board import FRESH, Board, Heard
+from brokers.prices.board import Board, Heard
 from brokers.prices.places import SPOT_LIVE, Place
 from brokers.prices.shared import known_prices, tell
 from brokers.types import Quote
@@ -170,22 +170,30 @@ def test_a_mark_comes_from_the_feed_and_its_venue_is_not_asked(
 # ---- how long a price lives ----
 
 
-def test_a_price_that_is_told_again_lives_no_longer(waiting: Waiting, redis_server: str) -> None:
+def test_a_price_that_is_told_again_lives_no_longer(
+    waiting: Waiting, redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour, left_of_it = timedelta(hours=1), timedelta(minutes=10)  # Redis has a clock of its own
+    for module in ("board", "shared"):
+        monkeypatch.setattr(f"brokers.prices.{module}.FRESH", hour)
     board, passed = Board(), [NOW]
     pricer = Pricer(board, redis_client(), Turns().put, lambda: passed[0], {BTC: [waiting]})
     told(board, "100")
     pricer.press()
-    passed[0] = NOW + FRESH - timedelta(milliseconds=100)
+    passed[0] = NOW + hour - left_of_it
     board.again([BTC])
     pricer.press()
     assert known_prices([BTC], now=passed[0])
     left = cast(int, redis_client().pttl("tradehub:price:binance_spot:live:BTCUSDT"))
-    assert 0 < left <= 100, "Redis lets it go then too"
+    assert 0 < left <= left_of_it / timedelta(milliseconds=1), "Redis lets it go then too"
     tell(redis_client(), {BTC: Heard(quote(100, 100, 100), NOW)}, now=NOW)
-    assert known_prices([BTC], now=NOW + FRESH) == {}
+    assert known_prices([BTC], now=NOW + hour) == {}
 
 
-def test_many_orders_of_one_account_are_one_look_at_it(redis_server: str) -> None:
+def test_many_orders_of_one_account_are_one_look_at_it(
+    redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing, "monotonic", lambda: 100.0)
     board, turns = Board(), Turns()
     accounts = [BrokerAccount(id=each, kind="paper") for each in ("acc_1", "acc_2")]
     resting = [

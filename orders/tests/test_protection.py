@@ -14,6 +14,7 @@ from orders.protection import (
     NewChild,
     Protection,
     Target,
+    after_entry,
     after_target,
     plan_children,
     plan_guard,
@@ -259,6 +260,39 @@ def test_each_target_keeps_its_own_quantity_while_one_fills_in_parts(
         held -= part
     found = [(each.price, each.quantity) for each in target_orders(held, asked, ONE)]
     assert found == left
+
+
+@pytest.mark.parametrize(
+    ("fractions", "taken", "wanted"),
+    [
+        (("0.5", "0.5"), [], [(110, 5), (120, 5)]),
+        (("0.5", "1"), [], [(110, 5), (120, 5)]),
+        (("0.5", "0.5"), [3], [(110, 2), (120, 5)]),
+        (("0.5", "0.5"), [1], [(110, 4), (120, 5)]),
+        (("0.5", "1"), [3], [(110, 2), (120, 5)]),
+        (("0.5", "0.2", "0.3"), [2, 1], [(110, 2), (115, 2), (120, 3)]),
+        (("0.5",), [3], [(110, 2)]),
+        (("1",), [2], [(110, 8)]),
+    ],
+)
+def test_each_target_takes_its_share_of_the_whole_entry_though_some_fills_after_it(
+    fractions: tuple[str, ...], taken: list[int], wanted: list[tuple[int, int]]
+) -> None:
+    """6 of 10 have filled, then parts of the first target, then the other 4, two by two."""
+    prices = [TakeProfit(D(each)) for each in ((110, 120), (110, 115, 120))[len(fractions) > 2]]
+    profits = [replace(x, fraction=D(y)) for x, y in zip(prices, fractions, strict=False)]
+    asked = held = resolve_protection(BUY, D(100), StopLoss(D(90)), profits)
+    size, share = D(6), target_orders(D(6), asked, D("0.1"))[0].quantity
+    for part in taken:
+        share -= part
+        held = after_target(held, D(110), D(part), size, done=not share)
+        size -= part
+    for _ in range(2):
+        held = Protection.from_json(held.to_json())
+        held = after_entry(held, asked, size, size + 2)
+        size += 2
+    found = [(each.price, each.quantity) for each in target_orders(size, held, ONE)]
+    assert (held.stop_price, found) == (90, wanted)
 
 
 def test_what_is_watched_is_kept_beside_what_was_asked_for() -> None:

@@ -500,3 +500,23 @@ def test_every_fill_is_recorded_at_most_once(books: OurBooks, theirs: TheirBooks
         if fill.venue_fill_id not in books.fills
     ]
     assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize("status", ["sending", "unconfirmed"])
+@pytest.mark.parametrize("name", ["venue:7", "fill:f1"])
+def test_what_has_no_name_may_be_an_order_that_is_leaving(status: str, name: str) -> None:
+    """Its number is not known yet. One that its owner was asked about may stay so for days."""
+    mine = order("a", status)
+    theirs = TheirBooks(None, (replace(fill("a", 1), client_order_id=name),), None)
+    listed = replace(said("a"), client_order_id="venue:8")
+
+    def external(mine: OurOrder, theirs: TheirBooks) -> int:
+        found = reconcile(ours(mine), theirs)
+        return sum(isinstance(each, ExternalFills | ExternalOrder) for each in found)
+
+    for books in (theirs, TheirBooks((listed,), None, None)):
+        assert external(mine, books) == 0
+        assert external(replace(mine, in_review=True), books) == 1
+        assert external(replace(mine, venue_order_id="9"), books) == 1
+        assert external(replace(mine, status=S.OPEN), books) == 1
+        assert external(replace(mine, symbol="Y"), books) == 1

@@ -1,6 +1,8 @@
 """Comparing with the venue: what is not ours is adopted, what differs holds its symbol, and what
 the venue can't tell changes nothing."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +13,7 @@ from brokers.budget import urgency
 from brokers.budgeting import Priority
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.registry import connect
+from brokers.types import VenuePosition
 from orders.drifts import adopt_drifts, drifting_symbols
 from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position, Reconciliation
 from orders.reconciliation import Denied, Missing, PositionDrift
@@ -25,7 +28,7 @@ from orders.reconciling import (
     require_reconciliation,
     require_reconciliation_of,
 )
-from orders.tests.by_hand import ByHand, executed, listed
+from orders.tests.by_hand import UNUSABLE, ByHand, executed, listed
 from orders.tests.conftest import MakeHub
 from tradehub.core.errors import Conflict
 from tradehub.testing.builders import make_account
@@ -43,6 +46,18 @@ def hand(hub: Hub) -> ByHand:
 def compare(hub: Hub, hand: ByHand, after: float = 3) -> Reconciled:
     hub.clock.wait(after)
     return reconcile_account(hub.account, hand, clock=hub.clock)
+
+
+def meanwhile(hand: ByHand, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Once, while the venue is read: after its lists, before what single orders are."""
+    ask = hand.positions
+
+    def positions() -> list[VenuePosition]:
+        monkeypatch.setattr(hand, "positions", ask)
+        happens()
+        return ask()
+
+    monkeypatch.setattr(hand, "positions", positions)
 
 
 def row(hub: Hub) -> Reconciliation:
@@ -238,6 +253,35 @@ def test_a_doubt_that_is_cleared_counts_from_anew(hub: Hub, hand: ByHand) -> Non
     assert hub.orders()[0].status == "open"
 
 
+def test_two_looks_that_were_begun_at_once_are_one(
+    hub: Hub, hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one's answers are written long after the other's, and are no newer."""
+    hub.send(action="buy", quantity=2, order_type="limit", price=140)
+    compare(hub, hand)
+    hand.unlisted = hand.unknown = {hub.orders()[0].client_order_id}
+
+    def another() -> None:
+        compare(hub, hand, after=0)
+        hub.clock.wait(60)
+
+    meanwhile(hand, monkeypatch, another)
+    compare(hub, hand)
+    assert hub.orders()[0].status == "open"
+    compare(hub, hand)
+    assert hub.orders()[0].status == "canceled"
+
+
+def test_a_doubt_of_a_clock_that_was_set_back_counts_from_now(hub: Hub, hand: ByHand) -> None:
+    hub.send(action="buy", quantity=2, order_type="limit", price=140)
+    hand.unlisted = hand.unknown = {hub.orders()[0].client_order_id}
+    compare(hub, hand)
+    compare(hub, hand, after=-3600)
+    assert hub.orders()[0].status == "open"
+    compare(hub, hand, after=6)
+    assert hub.orders()[0].status == "canceled"
+
+
 def test_an_unlisted_order_that_the_venue_knows_lives_on(hub: Hub, hand: ByHand) -> None:
     hub.send(action="buy", quantity=2, order_type="limit", price=140)
     hand.unlisted = {hub.orders()[0].client_order_id}
@@ -315,10 +359,18 @@ def test_a_venue_in_trouble_is_not_asked_more_and_more(hub: Hub, hand: ByHand) -
     assert hand.asked == ["open_orders"]
 
 
-def test_what_the_rate_budget_held_back_does_not_ask_soon_again(hub: Hub, hand: ByHand) -> None:
-    hand.errors["open_orders"] = RateLimited("Nothing was sent.")
+@pytest.mark.parametrize(
+    ("code", "retry_after", "seconds"), [("429", 1, 15), ("HELD", 41, 41), ("HELD", 9999, 60)]
+)
+def test_what_the_rate_held_back_does_not_ask_soon_again(
+    hub: Hub, hand: ByHand, code: str, retry_after: int, seconds: int
+) -> None:
+    """Where our own budget did, all of them are due together when it has room: the one that was
+    compared longest ago goes first then."""
+    hand.errors["open_orders"] = RateLimited("No.", retry_after=retry_after, venue_code=code)
     compare(hub, hand)
-    assert row(hub).due_at - hub.clock() > timedelta(seconds=14)
+    wait = row(hub).due_at - hub.clock()
+    assert timedelta(seconds=seconds - 1) < wait <= timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("waits", [True, False])
@@ -337,7 +389,7 @@ def test_one_that_may_not_trade_before_its_comparison_goes_ahead_of_the_rounds(
 
     monkeypatch.setattr(hand, "positions", positions)
     compare(hub, hand)
-    assert priorities == [Priority.NORMAL if waits else Priority.LAST]
+    assert priorities == [Priority.REQUIRED if waits else Priority.LAST]
 
 
 def test_an_account_that_cannot_be_reached_is_noted(hub: Hub) -> None:
@@ -347,6 +399,24 @@ def test_an_account_that_cannot_be_reached_is_noted(hub: Hub) -> None:
     found = reconcile_or_note(hub.account, refused, clock=hub.clock)
     assert (found.error, row(hub).error) == ("BAD_CREDENTIALS", "BAD_CREDENTIALS")
     assert is_required(hub.account.pk)
+
+
+def test_what_can_not_be_recorded_keeps_nothing_else_from_it(hub: Hub, hand: ByHand) -> None:
+    """But the books are not compared until it can."""
+    compare(hub, hand)
+    for symbol in ("TSLA", "NVDA"):
+        fill = executed(f"f-{symbol}", f"x-{symbol}", 3, symbol=symbol, at=hub.clock())
+        hand.executions.append(fill)
+    (spoilt, _) = hand.executions
+    hand.executions[0] = replace(spoilt, price=UNUSABLE)
+    require_reconciliation(now=hub.clock())
+    assert compare(hub, hand).error == "INTERNAL_ERROR"
+    assert (net(hub, "TSLA"), net(hub, "NVDA")) == (0, 3)
+    assert is_required(hub.account.pk)
+    hand.executions[0] = spoilt
+    assert compare(hub, hand).complete
+    assert (net(hub, "TSLA"), net(hub, "NVDA")) == (3, 3)
+    assert not is_required(hub.account.pk)
 
 
 # ---- drift ----
@@ -374,6 +444,24 @@ def test_a_drift_is_confirmed_by_a_second_look(hub: Hub, hand: ByHand) -> None:
     seen = Drift.objects.get()
     assert (seen.ours, seen.theirs) == (10, 13)
     assert hub.position().quantity == 10
+
+
+def test_a_drift_is_not_confirmed_by_a_look_that_was_begun_before_it_was_seen(
+    hub: Hub, hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.send(action="buy", quantity=10)
+    compare(hub, hand)
+    hand.moved = {"AAPL": D(3)}
+
+    def another() -> None:
+        compare(hub, hand, after=0)
+        hub.clock.wait(60)
+
+    meanwhile(hand, monkeypatch, another)
+    compare(hub, hand)
+    assert drifting_symbols(hub.account) == set()
+    compare(hub, hand)
+    assert drifting_symbols(hub.account) == {"AAPL"}
 
 
 def test_a_difference_that_changes_is_not_confirmed(hub: Hub, hand: ByHand) -> None:
@@ -496,17 +584,29 @@ def test_a_start_requires_every_account_and_a_fault_its_own(
     assert {each.pk for each in due_accounts(now=hub.clock())} == {hub.account.pk, other.pk}
 
 
-def test_what_is_required_while_we_read_asks_for_another_comparison(hub: Hub, hand: ByHand) -> None:
+@pytest.mark.parametrize("ask", [require_reconciliation_of, reconcile_soon])
+def test_what_is_asked_for_while_we_read_is_another_comparison(
+    hub: Hub, hand: ByHand, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str, datetime], None]
+) -> None:
     compare(hub, hand)
-    ask = hand.positions
-
-    def positions() -> list[object]:
-        require_reconciliation_of(hub.account.pk, hub.clock())
-        return list(ask())
-
-    hand.positions = positions  # type: ignore[method-assign,assignment]  # somebody asks meanwhile
+    hub.clock.wait(60)
+    assert claim_comparison(hub.account.pk, now=hub.clock())
+    meanwhile(hand, monkeypatch, lambda: ask(hub.account.pk, hub.clock()))
     compare(hub, hand)
-    assert is_required(hub.account.pk)
+    assert is_required(hub.account.pk) == (ask is require_reconciliation_of)
+    assert due_accounts(now=hub.clock()) == [hub.account]
+    compare(hub, hand)
+    assert not is_required(hub.account.pk)
+    assert due_accounts(now=hub.clock()) == []
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_its_time(hub: Hub, hand: ByHand) -> None:
+    compare(hub, hand)
+    assert not claim_comparison(hub.account.pk, now=hub.clock())
+    hub.clock.wait(-3600)
+    assert due_accounts(now=hub.clock()) == [hub.account]
+    assert claim_comparison(hub.account.pk, now=hub.clock())
+    assert not claim_comparison(hub.account.pk, now=hub.clock())
 
 
 def test_who_was_compared_longest_ago_is_compared_first(

@@ -30,6 +30,7 @@ from orders.tests.conftest import MakeHub
 from orders.tests.holding_venue import HoldingDesk, HoldingVenue
 from orders.tests.model_world import World
 from orders.tests.near_venue import Killed, stand_between
+from orders.tests.slow_venue import use_slow_venue
 from tests.venue.books import Order as VenueOrder
 from tradehub.core.errors import BadInput, Conflict
 from tradehub.core.words import OrderSide, Scope
@@ -165,6 +166,43 @@ def test_an_exit_is_replaced_without_the_limits(hub: Hub) -> None:
     hub.price(155)
     assert hub.position().quantity == 0
     assert_books_agree(hub)
+
+
+@pytest.mark.parametrize("ends", ["filled", "canceled"])
+def test_what_waits_for_an_exit_waits_for_the_one_that_takes_its_place(
+    make_hub: MakeHub, ends: str
+) -> None:
+    """The entry of a flip: it is not cancelled with the old exit, but with the new one."""
+    hub = make_hub(on_opposite="reverse", flip_quantity="new")
+    hub.send(action="buy", quantity=10)
+    hub.send(action="sell", quantity=10, order_type="limit", price=160)
+    (old,) = hub.working(role="exit")
+    new = replaced(hub, old, limit_price="155")
+    (entry,) = hub.orders(role="entry", side="sell")
+    assert (fresh(old).status, new.status, entry.status) == ("canceled", "open", "queued")
+    if ends == "filled":
+        hub.price(165)
+        hub.sweep()
+        assert hub.position().quantity == -10
+    else:
+        cancel_order(order=new, actor=hub.owner, now=hub.clock())
+        hub.drain()
+        assert fresh(entry).status == "canceled"
+        assert hub.position().quantity == 10
+
+
+@pytest.mark.parametrize("at", [149, 155])
+def test_and_goes_out_when_that_one_fills_at_once(
+    make_hub: MakeHub, at_once: None, at: int
+) -> None:
+    hub = make_hub(on_opposite="reverse", flip_quantity="new")
+    hub.send(action="buy", quantity=10)
+    hub.send(action="sell", quantity=10, order_type="limit", price=160)
+    (old,) = hub.working(role="exit")
+    replaced(hub, old, limit_price=str(at))
+    hub.price(165)
+    hub.sweep()
+    assert hub.position().quantity == -10
 
 
 def test_a_stop_entry_gets_another_trigger(hub: Hub) -> None:
@@ -494,6 +532,26 @@ def test_one_who_cancels_before_it_is_decided_gets_no_other(hub: Hub) -> None:
     hub.drain()
     assert (fresh(old).status, codes(item)) == ("canceled", ["NOT_REPLACEABLE"])
     assert len(hub.orders()) == 1
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_nor_does_one_whose_cancel_takes_its_time(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, once: bool
+) -> None:
+    able = PaperBroker.capabilities
+    monkeypatch.setattr(
+        PaperBroker, "capabilities", lambda paper: replace(able(paper), replaces=once)
+    )
+    slow = use_slow_venue(monkeypatch, hub.clock)
+    old = resting(hub)
+    item = ask(hub, old, limit_price="145")
+    cancel_order(order=old, actor=hub.owner, now=hub.clock())
+    slow.slow = True
+    hub.drain()
+    assert (fresh(old).status, codes(item)) == ("open", ["NOT_REPLACEABLE"])
+    slow.carry_out(hub)
+    hub.sweep()
+    assert (fresh(old).status, len(hub.orders()), hub.working()) == ("canceled", 1, [])
 
 
 How = Callable[[Hub, Order], None]

@@ -318,7 +318,8 @@ def test_a_cancel_that_the_venue_refuses_holds_no_exit_up(
     venue.fail("cancel", error, times=50)
     hub.send(action="close")
     assert hub.position().quantity == 0
-    assert not waiting_items(hub)
+    # It is asked again, and the position is looked at until the stop has gone.
+    assert waiting_items(hub) == ["cancel", "protect"]
 
 
 def test_a_cancel_of_an_order_that_filled_meanwhile_learns_of_the_fill(

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from brokers.errors import OrderRejected
-from orders.models import Fill, LaneItem, Order, Position, Reconciliation
+from brokers.types import VenuePosition
+from orders.drifts import adopt_drifts, note_drift
+from orders.models import Drift, Fill, LaneItem, Order, Position, Reconciliation
+from orders.reconciliation import Finding, PositionDrift, TheirBooks, reconcile
 from orders.tests.conftest import MakeHub
 from orders.tests.test_recording import fill, make_order, report, say
+from orders.venue_books import read_ours
 from tradehub.testing.builders import make_strategy, make_token
 from tradehub.testing.hub import Hub, Venue
 
@@ -125,6 +129,25 @@ def test_the_other_s_protection_is_looked_at_and_keeps_its_targets(hub: Hub) -> 
     assert list(items) == [theirs.pk]
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_stop_that_is_told_late_to_close_all_is_looked_at_where_another_holds_a_part(
+    hub: Hub, shared: bool
+) -> None:
+    """Once: what is told again of it is no news."""
+    filled(hub, 10)
+    filled(second(hub), 5 if shared else 0.5, symbol="AAPL" if shared else "MSFT")
+    mine = Position.objects.get(strategy=hub.strategy)
+    stop = make_order(hub, status="sending", link=mine.pk, stop_price=D(90), **STOP)
+    looks = LaneItem.objects.filter(kind="protect")
+    told = replace(report(stop, "open"), closes_all=True)
+    looks.delete()
+    say(hub, stop, told)
+    assert list(looks.values_list("subject", flat=True)) == ([mine.pk] if shared else [])
+    looks.delete()
+    say(hub, stop, told)
+    assert not looks.exists()
+
+
 # ---- who may enter at all ----
 
 
@@ -169,3 +192,54 @@ def test_a_refused_exit_makes_the_books_be_compared_at_once(
     hub.send(action=alert, symbol="AAPL" if compared else "MSFT", **({} if compared else SIZE))
     assert hub.orders(status="rejected")
     assert (Reconciliation.objects.get().due_at <= hub.clock.now) is compared
+
+
+def leave(hub: Hub, rest: str) -> None:
+    """So much of 10, where less than 1 can't be sold."""
+    for order, quantity in (({}, D(10)), (EXIT, D(10) - D(rest))):
+        row = make_order(hub, quantity=quantity, **order)
+        say(hub, row, report(row, "filled", replace(fill(row, quantity), least=D(1))))
+    assert not Position.objects.get(strategy=hub.strategy).is_open
+
+
+def differs(hub: Hub, *, theirs: str) -> list[Finding]:
+    there = VenuePosition("AAPL", D(theirs), D(100), least=D(1))
+    told = TheirBooks((), (), (there,) if there.quantity else ())
+    found = reconcile(read_ours(hub.account.pk, told, baseline=None), told)
+    return [each for each in found if isinstance(each, PositionDrift)]
+
+
+def test_what_two_strategies_have_left_is_no_drift_together(hub: Hub) -> None:
+    leave(hub, "0.6")
+    leave(second(hub), "0.7")
+    assert differs(hub, theirs="1.3") == []
+    assert differs(hub, theirs="0") == []
+    assert differs(hub, theirs="2.4") == [PositionDrift("AAPL", D("1.3"), D("2.4"), D(100))]
+
+
+def test_what_two_strategies_have_left_can_be_sold_by_hand(hub: Hub) -> None:
+    leave(hub, "0.6")
+    leave(second(hub), "0.7")
+    row = make_order(hub, quantity="1.3", **EXIT)
+    Order.objects.filter(pk=row.pk).update(strategy=None, source="external")
+    row.refresh_from_db()
+    say(hub, row, report(row, "filled", replace(fill(row, "1.3"), least=D(1))))
+    assert net(hub) == 0
+    assert not Position.objects.exclude(quantity=0).exists()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "rows"), [("2.4", ["0.6", "0.7", "1.1"]), ("-2", ["-2", "0", "0"])]
+)
+def test_the_venue_s_number_counts_what_they_have_left(
+    hub: Hub, theirs: str, rows: list[str]
+) -> None:
+    leave(hub, "0.6")
+    leave(second(hub), "0.7")
+    (found,) = differs(hub, theirs=theirs)
+    assert isinstance(found, PositionDrift)
+    row = note_drift(hub.account, found, looked_at=hub.clock(), now=hub.clock())
+    Drift.objects.filter(pk=row.pk).update(confirmed_at=hub.clock())
+    adopt_drifts(account=hub.account, symbols=["AAPL"], actor=hub.owner, now=hub.clock())
+    assert differs(hub, theirs=theirs) == []
+    assert sorted(Position.objects.values_list("quantity", flat=True)) == [D(each) for each in rows]

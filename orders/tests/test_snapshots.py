@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from brokers.errors import NotSent
-from brokers.models import AccountSnapshot, BrokerAccount
+from brokers.models import AccountSnapshot, BrokerAccount, Examination
 from orders import snapshots
 from orders.models import Fill
 from orders.snapshots import HOLDING, IDLE, claim_due, take_snapshot, thin_snapshots
@@ -43,6 +44,30 @@ def test_of_two_workers_at_one_tick_one_gets_it(hub: Hub) -> None:
     assert snapshots._claim(hub.account.pk, due_at, due_at + IDLE)
     assert not snapshots._claim(hub.account.pk, due_at, due_at + HOLDING)
     assert BrokerAccount.objects.get().snapshot_due_at == due_at + IDLE
+
+
+def test_a_key_that_has_not_passed_tells_no_worth(hub: Hub) -> None:
+    """It may be another account's."""
+    Examination.objects.filter(pk=hub.account.pk).update(passed=None)
+    assert claim_due(now=hub.clock()) == []
+    assert note(hub) is None
+    assert not AccountSnapshot.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_without_room_comes_back_by_a_write_that_has_its_turn(hub: Hub) -> None:
+    claim_due(now=hub.clock())
+    now, in_transaction = hub.clock(), []
+
+    def heard(execute: Any, sql: str, *given: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            in_transaction.append(connection.in_atomic_block)
+        return execute(sql, *given)
+
+    with connection.execute_wrapper(heard):
+        snapshots.come_back(hub.account.pk, now=now)
+    assert in_transaction == [True]
+    assert claim_due(now=now + snapshots.NO_ROOM) == [hub.account.pk]
 
 
 def test_one_that_holds_something_every_five_minutes(hub: Hub) -> None:

@@ -1,18 +1,24 @@
 """Polling beside streams: what is asked for each second, and what a living stream saves."""
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from brokers.errors import RateLimited
+from brokers.registry import connect
+from brokers.streams import states
+from brokers.streams import station as streams_station
 from brokers.streams.states import StreamState
 from orders import stream_process, syncing
 from orders.models import Fill, Position
 from orders.stream_process import Poller
-from orders.streaming import missed_fills
+from orders.streaming import Recorder, missed_fills
 from tradehub.lib import logs
+from tradehub.lib.heartbeat import redis_client
 from tradehub.testing.hub import Hub, make_hub
 
 pytestmark = pytest.mark.django_db
@@ -34,9 +40,12 @@ class Line:
 class Station:
     polls: bool = True
     up: dict[str, Line] = field(default_factory=dict)
+    distrusted: dict[str, float] = field(default_factory=dict)
 
     def lines(self) -> dict[str, Line]:
         return self.up
+
+    states = streams_station.Station.states
 
 
 @dataclass
@@ -131,9 +140,44 @@ def test_a_stream_that_missed_a_fill_saves_no_polling_for_a_while(hub: Hub, aske
     for _ in range(3):
         polls.round()
     assert len(asked.polled) == before + 3
-    polls._distrusted[hub.account.pk] = 0.0
+    until = station.distrusted[hub.account.pk] - hub.clock().timestamp()
+    hub.clock.wait(until + 1)
+    polls._doubted_at = monotonic()
     polls.round()
     assert len(asked.polled) == before + 3
+
+
+@pytest.mark.parametrize("distrusted", [False, True])
+def test_a_stream_that_another_process_holds_saves_polling_too(
+    hub: Hub, asked: Asked, redis_server: str, settings: Any, distrusted: bool
+) -> None:
+    settings.REDIS_URL = redis_server
+    now = hub.clock()
+    until = now.timestamp() + 60 if distrusted else None
+    state = StreamState(connected_since=1.0, distrusted_until=until)
+    states.tell(redis_client(), {hub.account.pk: state}, now=now)
+    polls = poller(Station(), hub)
+    for _ in range(3):
+        polls.round()
+    assert asked.polled == [hub.account.pk] * (3 if distrusted else 1)
+
+
+def test_an_account_that_breaks_keeps_no_other_from_its_poll(
+    hub: Hub, asked: Asked, bob: Any, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_hub(bob, now)
+    other.send(action="buy", quantity=1, order_type="limit", price=140)
+    first, last = sorted([hub.account.pk, other.account.pk])
+    polls = poller(Station(up={first: Line(StreamState(connected_since=1.0))}), hub)
+    polls.round()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("bidPrice")
+
+    monkeypatch.setattr(stream_process, "watch_account", broken)
+    asked.polled.clear()
+    polls.round()
+    assert asked.polled == [last]
 
 
 @pytest.mark.parametrize(
@@ -177,3 +221,21 @@ def test_a_position_that_lacks_its_protection_is_looked_at_each_time(
 def test_one_process_of_several_polls(hub: Hub, asked: Asked) -> None:
     poller(Station(polls=False), hub).round()
     assert asked.polled == []
+
+
+def test_a_look_that_found_no_turn_is_not_waited_for(hub: Hub) -> None:
+    """The next news of the order asks for another."""
+    later: list[Any] = []
+    recorder = Recorder(later=lambda _, work: later.append(work), clock=hub.clock)
+    recorder.turns.close()
+    (order,) = hub.orders()
+    told = replace(
+        connect(hub.account, now=hub.clock).reports([order.client_order_id])[0],
+        filled_quantity=Decimal(1),
+    )
+    for _ in range(2):
+        recorder._ask(hub.account, told, 1)
+    assert len(later) == 1
+    later.pop()()
+    recorder._ask(hub.account, told, 1)
+    assert len(later) == 1

@@ -11,11 +11,16 @@ from brokers.errors import OutcomeUnknown
 from brokers.registry import connect
 from orders import syncing, tasks
 from orders.models import Order, Position
+from orders.tests.by_hand import spoil
 from orders.tests.conftest import MakeHub
 from tradehub.lib.clock import utc_now
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, make_hub, use_venue
 
 pytestmark = pytest.mark.django_db
+
+
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)
 
 
 def test_a_limit_that_filled_is_found_and_found_once(hub: Hub) -> None:
@@ -58,6 +63,26 @@ def test_one_account_s_trouble_does_not_stop_the_poll_of_the_others(
     tasks.sync_open_orders()
     assert Order.objects.get(account=first).status == "open"
     assert Order.objects.get(account=second).status == "filled"
+
+
+def test_what_can_not_be_recorded_of_one_order_keeps_no_other_from_it(
+    hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor a target from being taken; but no entry is decided by such books."""
+    hub.send(action="buy", quantity=1, symbol="TSLA", take_profit=160)
+    for symbol in ("AAPL", "MSFT"):
+        hub.send(action="buy", quantity=2, symbol=symbol, order_type="limit", price=140)
+    first, second = hub.orders(order_type="limit", role="entry")
+    for symbol in ("AAPL", "MSFT"):
+        connect(hub.account, now=hub.clock).observe(symbol, Decimal(140), hub.clock())
+    spoil(monkeypatch, first)
+    watched = []
+    monkeypatch.setattr(syncing, "watch_account", lambda account, *_, **__: watched.append(account))
+    syncing.sync_account(hub.account, clock=hub.clock)
+    assert [each.status for each in (fresh(first), fresh(second))] == ["open", "filled"]
+    assert watched == [hub.account]
+    assert hub.codes(action="buy", quantity=1, symbol="NVDA") == ["ACCOUNT_NOT_RECONCILED"]
+    assert hub.codes(action="close", symbol="MSFT") == []
 
 
 def test_a_failed_poll_is_not_read_as_flat_or_gone(hub: Hub, venue: Venue) -> None:

@@ -15,10 +15,18 @@ from brokers.paper.adapter import PaperBroker
 from brokers.types import ClientIds, FillReport, ReportStatus
 from orders.models import Order, OrderEvent
 from orders.services import halt_trading
+from orders.tests.by_hand import spoil
 from orders.tests.conftest import MakeHub
 from orders.unconfirmed import find_at_venue
 from tradehub.core.words import OrderSide, Scope
-from tradehub.testing.hub import Hub, Venue, assert_books_agree, sweep_until_settled, use_venue
+from tradehub.testing.hub import (
+    Hub,
+    Venue,
+    assert_books_agree,
+    sweep_until_settled,
+    use_venue,
+    waiting_items,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -190,6 +198,35 @@ def test_lists_that_can_not_be_read_for_minutes_hand_it_over(hub: Hub, venue: Ve
     order.refresh_from_db()
     assert (order.status, order.reason) == ("unconfirmed", "NEEDS_REVIEW")
     assert len(venue.asked("submit")) == 1
+
+
+def test_one_that_can_not_be_recorded_keeps_nothing_else_of_its_account_waiting(
+    hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is as good as silence: exits of other symbols go on, and after a minute all does."""
+    hub.send(action="buy", quantity=2, symbol="MSFT")
+    venue.fail("submit", OutcomeUnknown("closed"), heard=True)
+    hub.send(action="buy", quantity=1)
+    (order,) = hub.orders(status="unconfirmed")
+    spoil(monkeypatch, order)
+    hub.deliver(action="close", symbol="MSFT")
+    hub.sweep()
+    assert hub.position("MSFT").quantity == 0
+    hub.deliver(action="buy", quantity=2, symbol="MSFT")
+    for _ in range(8):
+        hub.sweep(10)
+    order.refresh_from_db()
+    assert (order.status, order.reason) == ("unconfirmed", "NEEDS_REVIEW")
+    assert not waiting_items(hub)
+
+
+def test_the_next_look_does_not_wait_for_a_clock_that_was_set_back(hub: Hub, venue: Venue) -> None:
+    lose(hub, venue, heard=True)
+    venue.fail("order", OutcomeUnknown("504"))
+    hub.sweep()
+    hub.clock.wait(-3600)
+    hub.sweep()
+    assert Order.objects.get().status == "filled"
 
 
 def test_a_hub_that_was_away_hands_nothing_over_after_one_look(hub: Hub, venue: Venue) -> None:

@@ -8,13 +8,13 @@ import pytest
 from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, RateLimited
 from brokers.paper.adapter import PaperBroker
 from brokers.registry import connect
-from brokers.types import Quote
+from brokers.types import OrderReport, Quote
 from orders import monitoring, protecting, syncing
-from orders.models import LaneItem
+from orders.models import LaneItem, Order
 from orders.positions import queue_protection
 from orders.reconciling import reconcile_now
 from orders.tests.conftest import MakeHub
-from orders.tests.holding_venue import HoldingVenue, use_holding_venue
+from orders.tests.holding_venue import HoldingDesk, HoldingVenue, use_holding_venue
 from orders.tests.near_venue import Killed, stand_between
 from tradehub.testing.hub import Hub, assert_books_agree, waiting_items
 
@@ -230,6 +230,69 @@ def test_a_stop_that_can_not_be_cancelled_stays_and_the_target_waits(
     assert (resting(hub), hub.position().protected) == ([("stop_loss", 10)], True)
 
 
+def taken_slowly(monkeypatch: pytest.MonkeyPatch, asks: int) -> None:
+    """The venue carries a cancel out when it is asked so often."""
+    real = HoldingDesk.cancel
+    asked: list[str] = []
+
+    def cancel(desk: HoldingDesk, name: str) -> OrderReport:
+        asked.append(name)
+        stands = desk._broker.order(name)
+        assert stands is not None
+        return real(desk, name) if len(asked) >= asks else stands
+
+    monkeypatch.setattr(HoldingDesk, "cancel", cancel)
+
+
+def meet(hub: Hub, price: int) -> None:
+    """The price is there now, and after the lane was busy for half a minute."""
+    for _ in range(2):
+        at = hub.clock()
+        connect(hub.account, now=hub.clock).observe("AAPL", D(price), at)
+        quote = Quote("AAPL", D(price), D(price), D(price), at, "test")
+        monitoring.watch_prices(hub.account.pk, {"AAPL": quote}, at)
+        hub.clock.wait(31)
+    connect(hub.account, now=hub.clock).observe("AAPL", D(price), hub.clock())
+
+
+def test_a_slow_cancel_is_waited_for_from_when_it_was_asked_for(
+    hub: Hub, holding: HoldingVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not from when the target was met, or the stop would go for nothing: the lane was busy."""
+    hub.send(**BUY)
+    meet(hub, 161)
+    taken_slowly(monkeypatch, 3)
+    for _ in range(4):
+        hub.clock.wait(1)
+        hub.drain()
+    (taken,) = hub.orders(role="take_profit")
+    assert (taken.status, len(hub.orders(role="stop_loss"))) == ("filled", 1)
+    assert_flat(hub)
+
+
+def test_a_rest_of_a_target_is_waited_for_from_when_it_left(
+    make_hub: MakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = make_hub(options={"fill_limit": "8"})
+    holding = use_holding_venue(monkeypatch, hub.clock)
+    hub.send(**BUY)
+    hub.price(150)
+    holding.fail("submit", OrderRejected("no such order type"))
+    hub.price(161)
+    hub.price(150)
+    hub.clock.wait(10)
+    meet(hub, 161)
+    stops = len(hub.orders(role="stop_loss"))
+    taken_slowly(monkeypatch, 3)  # the stop's is the first
+    for _ in range(6):
+        hub.clock.wait(1)
+        hub.drain()
+    taken = hub.orders(role="take_profit")[-1]
+    assert (taken.status, taken.filled_quantity) == ("canceled", 8)
+    after = [(each.status, each.quantity) for each in hub.orders(role="stop_loss")[stops:]]
+    assert after == [("open", 2)]
+
+
 @pytest.mark.parametrize("heard", [True, False])
 def test_a_target_in_doubt_leaves_no_position_without_its_stop(
     hub: Hub, holding: HoldingVenue, heard: bool
@@ -339,6 +402,18 @@ def test_a_stop_in_doubt_is_not_closed_over(hub: Hub, holding: HoldingVenue) -> 
     connect(hub.account, now=hub.clock).observe("AAPL", D(120), hub.clock())
     syncing.sync_account(hub.account, clock=hub.clock)
     assert "decide" not in waiting_items(hub)
+
+
+def test_a_stop_of_which_nothing_is_heard_any_more_keeps_no_passed_price_from_closing(
+    hub: Hub, holding: HoldingVenue
+) -> None:
+    holding.pass_("submit")
+    holding.fail("submit", OutcomeUnknown("504"))
+    hub.send(**BUY)
+    Order.objects.filter(role="stop_loss").update(reason="NEEDS_REVIEW")
+    connect(hub.account, now=hub.clock).observe("AAPL", D(120), hub.clock())
+    syncing.sync_account(hub.account, clock=hub.clock)
+    assert "decide" in waiting_items(hub)
 
 
 def test_a_price_that_meets_a_target_while_the_lane_looks_is_not_overlooked(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from orders import reconciling, venue_books
 from orders.models import Fill, Order, OrderEvent
 from orders.reconciling import Reconciled, is_required, reconcile_now, require_reconciliation
 from orders.reviewing import say_not_placed, say_placed
@@ -180,6 +181,36 @@ def test_an_order_of_which_only_a_fill_was_told_keeps_its_number(
     hub.send(action="cancel")
     order.refresh_from_db()
     assert order.status == "canceled"
+
+
+@pytest.mark.parametrize("recorded", ["after it", "before it is written"])
+def test_what_fills_while_its_answer_is_away_is_nobody_else_s(
+    hub: Hub, control: Control, monkeypatch: pytest.MonkeyPatch, recorded: str
+) -> None:
+    """Its number comes with the answer, so a comparison meanwhile can't tell whose fill it is."""
+    order = resting(hub)
+    number = order.venue_order_id
+    Order.objects.update(status="sending", venue_order_id="")
+    control.fill(KEY, number, "4")
+
+    def answered() -> None:
+        leaving = Order.objects.filter(pk=order.pk, status="sending")
+        leaving.update(status="open", venue_order_id=number)
+
+    def ask_further(*given: Any, **named: Any) -> Any:
+        if recorded == "before it is written":
+            answered()
+        return venue_books.ask_further(*given, **named)
+
+    monkeypatch.setattr(reconciling, "ask_further", ask_further)
+    compare(hub)
+    assert not hub.orders(source="external")
+    answered()
+    compare(hub)
+    order.refresh_from_db()
+    assert (order.status, order.filled_quantity) == ("filled", 4)
+    assert not hub.orders(source="external")
+    assert hub.position().strategy == hub.strategy
 
 
 # ---- in doubt ----

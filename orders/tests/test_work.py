@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from accounts.models import User
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.models import PaperFill, PaperOrder
 from orders import cancelling, lanes, protecting, sending, work
+from orders.failing import FAILS
 from orders.lanes import LEASE, claim_lane
 from orders.models import Decision, LaneItem, Order
 from orders.tests.conftest import MakeHub
@@ -225,6 +226,73 @@ def test_orders_of_a_parked_item_hold_no_room_and_keep_no_signal_open(
     order = hub.orders()[0]
     assert (order.status, order.reason) == ("denied", "INTERNAL_ERROR")
     assert Signal.objects.get().status == "failed"
+
+
+def fail_to_send_exits(hub: Hub, patch: pytest.MonkeyPatch) -> None:
+    real = sending.send_order
+    patch.setattr(work, "_is_free", lambda *_: False)
+
+    def broken(desk: Any, order_id: str) -> Any:
+        if Order.objects.get(pk=order_id).role == "exit":
+            raise RuntimeError("ours")
+        return real(desk, order_id)
+
+    patch.setattr(work, "send_order", broken)
+
+
+def test_an_exit_that_fails_on_our_side_is_tried_for_minutes_and_holds_nothing_up(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.send(action="buy", quantity=1)
+    with monkeypatch.context() as patch:
+        fail_to_send_exits(hub, patch)
+        hub.send(action="close")
+        for _ in range(60):
+            hub.sweep()
+        order = hub.orders(role="exit")[0]
+        assert (order.status, order.reason_text) == ("queued", FAILS)
+        item = LaneItem.objects.latest("id")
+        assert (item.status, item.reason) == ("queued", "INTERNAL_ERROR")
+        assert item.attempts < 15, "less and less often"
+        hub.send(action="buy", quantity=2, symbol="MSFT")
+        assert hub.position("MSFT").quantity == 2
+    for _ in range(10):
+        hub.sweep()
+    order.refresh_from_db()
+    assert (order.status, order.reason_text, hub.position().quantity) == ("filled", "", 0)
+    assert_books_agree(hub)
+
+
+def test_an_exit_that_fails_for_ten_minutes_is_given_up(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.send(action="buy", quantity=1)
+    fail_to_send_exits(hub, monkeypatch)
+    hub.send(action="close")
+    began = hub.clock.now
+    for _ in range(100):
+        if hub.orders(role="exit")[0].status != "queued":
+            break
+        hub.sweep(10)
+    order = hub.orders(role="exit")[0]
+    assert (order.status, order.reason) == ("denied", "INTERNAL_ERROR")
+    assert hub.clock.now - began > timedelta(minutes=9)
+
+
+def test_an_exit_that_can_not_be_decided_is_tried_as_long(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.send(action="buy", quantity=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "decide_item", lambda *_, **__: 1 / 0)
+        close, buy = hub.deliver(action="close"), hub.deliver(action="buy", quantity=1)
+        for _ in range(30):
+            hub.sweep()
+    assert LaneItem.objects.get(signal_id=close.stored_id).status == "queued"
+    assert LaneItem.objects.get(signal_id=buy.stored_id).status == "parked"
+    for _ in range(10):
+        hub.sweep()
+    assert hub.position().quantity == 0
 
 
 def test_an_account_that_can_not_be_connected_waits_and_is_executed_late(

@@ -35,9 +35,12 @@ def price_missing(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) 
 
 
 def price_stale(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> Check | None:
-    if limits.max_price_age_seconds is None or plan.price is None:
+    """By the profile's limit, and by the age at which the venue itself trades at no price."""
+    bounds = [limits.max_price_age_seconds, plan.price_good_for]
+    known = [each for each in bounds if each is not None]
+    if not known or plan.price is None:
         return None  # Not limited, or PRICE_MISSING has denied it.
-    code, limit = "PRICE_STALE", Decimal(limits.max_price_age_seconds)
+    code, limit = "PRICE_STALE", Decimal(min(known))
     if now.quote_at is None:
         text = (
             f"The quote of {plan.symbol} has no known age; the limit is {wording.seconds(limit)}."
@@ -45,6 +48,9 @@ def price_stale(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) ->
         return Check(code, False, None, limit, text)
     age = seconds_between(now.quote_at, now.now)
     told = f"The quote of {plan.symbol} is {wording.seconds(age)} old"
+    if plan.price_good_for is not None and age >= plan.price_good_for:
+        text = f"{told}; the venue fills nothing at a price of {wording.seconds(limit)} or older."
+        return Check(code, False, age, limit, text)
     if age > limit:
         return Check(code, False, age, limit, f"{told}; the limit is {wording.seconds(limit)}.")
     return Check(code, True, age, limit, f"{told}, within the limit of {wording.seconds(limit)}.")

@@ -13,6 +13,7 @@ LIVE = {"live": True}
 # A number that a set limit needs and that could not be learnt: a denial.
 MISSING: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("PRICE_STALE", {}, {"quote_at": None}, {"max_price_age_seconds": 30}),
+    ("PRICE_STALE", {"price_good_for": 300}, {"quote_at": None}, {}),
     (
         "PRICE_OUTSIDE_COLLAR",
         {"reference_price": D(1)},

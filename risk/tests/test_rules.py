@@ -40,6 +40,17 @@ NUMBERS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str, st
     ("PRICE_STALE", {}, {"quote_at": AGO[29]}, {"max_price_age_seconds": 30}, "29", "30", True),
     ("PRICE_STALE", {}, {"quote_at": AGO[30]}, {"max_price_age_seconds": 30}, "30", "30", True),
     ("PRICE_STALE", {}, {"quote_at": AGO[31]}, {"max_price_age_seconds": 30}, "31", "30", False),
+    ("PRICE_STALE", {"price_good_for": 30}, {"quote_at": AGO[29]}, {}, "29", "30", True),
+    ("PRICE_STALE", {"price_good_for": 30}, {"quote_at": AGO[30]}, {}, "30", "30", False),
+    (
+        "PRICE_STALE",
+        {"price_good_for": 300},
+        {"quote_at": AGO[31]},
+        {"max_price_age_seconds": 30},
+        "31",
+        "30",
+        False,
+    ),
     (
         "PRICE_OUTSIDE_COLLAR",
         {"reference_price": D("102")},

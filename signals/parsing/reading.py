@@ -45,6 +45,11 @@ _STRING_OR_BLANK = re.compile(_STRING + "|" + _BLANKS.pattern, re.DOTALL)
 _LONG_NUMBER = re.compile(rf"[-+.0-9eE]{{{MAX_DIGITS + 1}}}|[eE][-+]?[0-9]{{4}}")
 _PLACEHOLDER = re.compile(r"\{\{([^{}]{0,60}+)")
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+_OF_STRATEGIES = "Placeholders of a strategy work only in a strategy's alert."
+_OF_ALL = (
+    "It fills in only those it knows, and only in what it sends itself: check the spelling; in a "
+    "message that you send by hand, write the value."
+)
 
 
 class _Said(list[tuple[str, Any]]):
@@ -72,7 +77,8 @@ def read_text(body: bytes, content_type: str = "") -> str:
         ) from None
     text = text.strip(_EDGES)
     if not text:
-        raise unreadable("The body is empty. Send the alert as a JSON object.")
+        found = "is empty" if not body.strip() else "is empty but for blanks or a byte order mark"
+        raise unreadable(f"The body {found}. Send the alert as a JSON object.")
     return text
 
 
@@ -180,6 +186,11 @@ def _repair(text: str) -> str | None:
 def _where(text: str, error: json.JSONDecodeError) -> str:
     if _PLACEHOLDER.match(text, max(error.pos - 1, 0)):
         return f"{_place(text, error.pos)}: a placeholder that TradingView did not fill in."
+    if not error.pos and text[0].isalpha():
+        return (
+            f"{_place(text, error.pos)}: this is text, not JSON. Text alerts (key=value, command "
+            "lines, CSV) are not read in this version. Send the alert as a JSON object."
+        )
     found = text[error.pos : error.pos + 1]
     if not found:
         found_text = "the end of the body"
@@ -228,10 +239,9 @@ def _bad_text(value: Any, pointer: str) -> Iterator[FieldError]:
         if placeholder:
             secret = is_secret(squash(pointer.rpartition("/")[2]))
             name = "a placeholder" if secret else _quoted(placeholder.group(1))
-            detail = (
-                f"TradingView did not fill in {name}. "
-                "Placeholders of a strategy work only in a strategy's alert."
-            )
+            of_strategies = placeholder.group(1).strip().startswith("strategy.")
+            why = _OF_STRATEGIES if of_strategies else _OF_ALL
+            detail = f"TradingView did not fill in {name}. {why}"
             yield FieldError(pointer, "UNRESOLVED_PLACEHOLDER", detail)
         elif _NOT_TEXT.search(value):
             yield FieldError(pointer, "INVALID_FIELD", "This has a character that is no text.")

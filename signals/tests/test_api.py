@@ -346,11 +346,30 @@ def test_filters_by_the_users_own_ids(
         assert len(client.get(f"{API}/signals/?{query}").json()["results"]) == 1
 
 
-@pytest.mark.parametrize("query", ["status=odd", "since=yesterday", "symbol=%00"])
+SIZES = [
+    "page_size=0",
+    "page_size=000",
+    "page_size=-1",
+    "page_size=all",
+    "page_size=",
+    "page_size=1e2",
+]
+
+
+@pytest.mark.parametrize("query", ["status=odd", "since=yesterday", "symbol=%00", *SIZES])
 def test_a_filter_that_means_nothing_is_refused(client: APIClient, query: str) -> None:
     response = client.get(f"{API}/signals/?{query}")
     assert response.status_code == 422
+    assert response.json()["code"] == "INVALID_FIELD"
     assert response.json()["errors"][0]["pointer"] == f"/{query.partition('=')[0]}"
+
+
+@pytest.mark.parametrize("size", ["500", "501", "9" * 5000])
+def test_a_page_is_as_long_as_it_may_be(client: APIClient, send: Send, size: str) -> None:
+    send()
+    response = client.get(f"{API}/signals/?page_size={size}")
+    assert response.status_code == 200
+    assert len(response.json()["results"]) == 1
 
 
 def test_a_page_of_signals_costs_the_same_however_long(

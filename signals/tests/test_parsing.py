@@ -414,6 +414,14 @@ def test_placeholders_are_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "blames"), [("{{ticker}}", False), ("{{strategy.order.action}}", True)]
+)
+def test_only_a_strategys_placeholder_blames_the_kind_of_alert(said: str, blames: bool) -> None:
+    found = problem({**BUY, "comment": said})
+    assert ("only in a strategy's alert" in found.detail) is blames
+
+
+@pytest.mark.parametrize(
     ("fields", "sent_at"),
     [
         ({"timenow": "2024-01-01T12:00:00Z"}, datetime(2024, 1, 1, 12, tzinfo=UTC)),

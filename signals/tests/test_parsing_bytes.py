@@ -21,7 +21,10 @@ def problem(body: bytes, content_type: str = "") -> ParseProblem:
     [
         (b"", "empty"),
         (b" \r\n", "empty"),
+        (b"\xff\xfe", "byte order mark"),
         (b"hello", "Line 1, column 1"),
+        (b"symbol=AAPL action=buy", "Text alerts (key=value, command lines, CSV) are not read"),
+        (b"buy AAPL", "Send the alert as a JSON object"),
         (b'{"a":1,\n "b" 2}', "Line 2, column 6: expecting ':' delimiter, found \"2\""),
         (b'{"a":1', "the end of the body"),
         (b"5", "this is 5"),

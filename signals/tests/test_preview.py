@@ -5,10 +5,14 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db import connection
 
 from accounts.models import User
+from brokers import asking
+from brokers.paper import adapter
 from orders.models import Decision, LatestAlert
 from signals.preview import preview_alert
+from tradehub.core.errors import Conflict
 from tradehub.core.intent import iso
 from tradehub.testing.hub import Hub, make_hub
 
@@ -78,3 +82,40 @@ def test_a_previewed_alert_makes_no_real_one_late(hub: Hub) -> None:
     preview(hub, action="buy", timenow=ago(hub, 0))
     assert not LatestAlert.objects.exists()
     assert hub.codes(action="buy", quantity=1, timenow=ago(hub, 5)) == []
+
+
+def by_binances_prices(hub: Hub) -> Hub:
+    hub.account.options = {**hub.account.options, "price_source": "binance", "currency": "USDT"}
+    hub.account.save(update_fields=["options"])
+    return hub
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_venue_is_asked_before_the_transaction(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others store their alerts meanwhile."""
+    asked: list[bool] = []
+
+    def quotes(*given: Any) -> dict[str, Any]:
+        asked.append(connection.in_atomic_block)
+        return {}
+
+    monkeypatch.setattr(adapter, "source_quotes", quotes)
+    preview(by_binances_prices(hub), symbol="BTCUSDT", action="buy")
+    assert asked
+    assert not any(asked)
+
+
+def test_a_preview_that_no_worker_answers_for_is_told_so(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf:
+        def post(self, message: Any) -> None: ...
+
+        def wait(self, reply_to: str, seconds: float) -> None: ...
+
+    monkeypatch.setattr(asking, "_pages", True)
+    monkeypatch.setattr(asking, "_quiet_until", {})
+    monkeypatch.setattr(asking, "mailbox", Deaf())
+    with pytest.raises(Conflict, match="No worker answered") as caught:
+        preview(by_binances_prices(hub), symbol="BTCUSDT", action="buy")
+    assert caught.value.code == "NOT_SENT"

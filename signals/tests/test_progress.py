@@ -34,13 +34,13 @@ def test_stuck_only_while_one_thing_takes_long(clock: list[float]) -> None:
     assert not thread.is_stuck()
 
 
-def waits(thread: Progress, *, agrees: bool, rounds: int) -> bool | None:
-    """None: it still waited after so many looks."""
+def waits(thread: Progress, *, agrees: bool, seconds: float) -> bool | None:
+    """None: it still waited after so long, which is time for many looks."""
 
     async def run() -> bool | None:
         work: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = asyncio.ensure_future(Watch(thread).finished(work, due=0, give_up=lambda: agrees))
-        done, _ = await asyncio.wait([waiting], timeout=rounds * 0.002)
+        done, _ = await asyncio.wait([waiting], timeout=seconds)
         if not done:
             work.set_result(None)
             assert await waiting is True
@@ -54,12 +54,12 @@ def test_behind_what_hangs_nobody_waits(clock: list[float]) -> None:
     thread = Progress()
     with thread.at_work():
         clock[0] += 3
-        assert waits(thread, agrees=True, rounds=50) is False
-        assert waits(thread, agrees=False, rounds=20) is None
+        assert waits(thread, agrees=True, seconds=20) is False
+        assert waits(thread, agrees=False, seconds=0.04) is None
 
 
 def test_in_a_line_that_moves_everybody_waits(clock: list[float]) -> None:
-    assert waits(Progress(), agrees=True, rounds=20) is None
+    assert waits(Progress(), agrees=True, seconds=0.04) is None
 
 
 def test_what_the_work_raises_is_raised() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -339,16 +340,19 @@ def test_who_waits_behind_a_slow_look_up_that_fails_is_answered_with_it(
     monkeypatch: pytest.MonkeyPatch, slow: float, looks: int
 ) -> None:
     monkeypatch.setattr(progress, "SLOW_SECONDS", slow)
-    looked = []
+    looked, all_wait = [], threading.Event()
 
     def fails() -> None:
         looked.append(True)
+        assert all_wait.wait(20)
         time.sleep(0.02)
         raise OperationalError("server closed the connection")
 
     async def three() -> list[Any]:
         due = asyncio.get_running_loop().time() + webhook.ANSWER_SECONDS
-        looking = [webhook._in_reader(fails, due) for _ in range(3)]
+        looking = [asyncio.ensure_future(webhook._in_reader(fails, due)) for _ in range(3)]
+        await asyncio.sleep(0)  # each has begun to wait
+        all_wait.set()
         return await asyncio.gather(*looking, return_exceptions=True)
 
     answers = asyncio.run(three())

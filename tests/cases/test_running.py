@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -75,6 +76,12 @@ def test_case_04_fifty_twins_at_once_are_one_order(world: World) -> None:
     assert desk.signals()[signal_id]["deliveries"] == 50
 
 
+def wake(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # `up` has given it up and begun another
+            os.kill(pid, signal.SIGCONT)
+
+
 def hang_up(redis: Redis) -> None:
     """On whoever waits at a queue: a stopped worker would find its bell in the socket later."""
     clients: Any = redis.client_list()
@@ -97,8 +104,7 @@ def test_case_21_an_alert_whose_task_is_lost_is_found_by_the_sweeper(world: Worl
             redis.delete("trade")
         assert world.control.posts(desk.key) == []
     finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
+        wake(workers)
     found = partial(is_filled_once, desk)
     desk.hub.until(found, within=SWEPT_WITHIN, what="found by the sweeper")
     desk.assert_books_agree({answer.json["signal_id"]})
@@ -118,8 +124,7 @@ def test_case_22_a_worker_that_wakes_up_sends_nothing_again(world: World) -> Non
         assert (first.status, second.status) == (202, 202)
         time.sleep(PAST_THE_LEASE)
     finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
+        wake(workers)
     ids = {each.json["signal_id"] for each in (first, second)}
     desk.hub.until(partial(desk.all_final, ids), what="both done")
     desk.assert_books_agree(ids)

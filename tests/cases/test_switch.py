@@ -1,7 +1,6 @@
 """Case 30: the kill switch, pressed while thirty alerts wait and five orders rest."""
 
 import threading
-import time
 
 import pytest
 from django.db import connection
@@ -13,6 +12,7 @@ from risk.services import Switch, resume
 from tests.cases.conftest import MakeHub
 from tests.venue.control import Control
 from tests.venue.fixtures import KEY, ScriptedVenue
+from tests.venues.streams import until
 from tradehub.core.errors import BadInput
 from tradehub.core.words import Scope
 from tradehub.testing.hub import Hub
@@ -42,11 +42,7 @@ def entries(control: Control) -> list[str]:
 
 
 def wait_for_posts(control: Control, many: int) -> None:
-    for _ in range(400):
-        if len(control.posts(KEY)) >= many:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not {many} requests")
+    until(lambda: len(control.posts(KEY)) >= many, f"{many} requests")
 
 
 @pytest.mark.django_db(transaction=True)

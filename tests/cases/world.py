@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ SETTINGS = "tests.venue.settings"
 ENGINES = ("sqlite", "postgresql")
 DESKS = [f"desk-{number}" for number in range(6)]
 FINAL = {"processed", "stale", "failed", "invalid"}
+ENDED = {"filled", "canceled", "rejected", "expired", "denied"}
 
 
 def many(few: int, all_of_them: int) -> int:
@@ -74,9 +76,16 @@ class Desk:
         stored = self.signals()
         return ids <= stored.keys() and all(stored[each]["status"] in FINAL for each in ids)
 
+    def _ended(self, ids: set[str]) -> list[dict[str, Any]]:
+        """The orders, once each of the signals has one and none is at work."""
+        orders = self.orders()
+        whole = ids <= {each["signal"] for each in orders}
+        return orders if whole and {each["status"] for each in orders} <= ENDED else []
+
     def assert_books_agree(self, ids: set[str]) -> None:
         """One order each, taken once, filled here as there (I1, I2, I4)."""
-        orders, books = self.orders(), self.books()
+        orders = self.hub.until(partial(self._ended, ids), what="orders that have ended")
+        books = self.books()
         assert sorted(each["signal"] for each in orders) == sorted(ids)
         assert {each["status"] for each in orders} <= {"filled"}
         ours = [each["client_order_id"] for each in orders]
@@ -105,7 +114,8 @@ class World:
     def kill(self, pid: int) -> None:
         """-9, one of its own."""
         if pid in self.hub.children().values():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended since that was noted
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.venues.streams import until
 
 pytestmark = pytest.mark.processes
 
@@ -75,9 +76,7 @@ def test_it_crashes_where_it_is_told(served: Served, point: str | None, orders: 
     )
     assert done.returncode == (0 if point is None else -signal.SIGKILL), done.stderr
     assert bool(done.stdout) is (point is None)
-    for _ in range(300):  # what was written arrives though its writer is dead
-        if len(served.heard) >= 3 + orders:
-            break
-        time.sleep(0.01)
+    # What was written arrives though its writer is dead.
+    until(lambda: len(served.heard) >= 3 + orders)
     assert served.heard[:3] == ["GET /order", "POST /else", "POST /crash_point"]
     assert served.heard.count("POST /order") == orders

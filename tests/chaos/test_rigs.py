@@ -17,6 +17,7 @@ from tests.venues.binance.control import STATUSES as OF_SPOT
 from tests.venues.binance.control import SpotCommands
 from tests.venues.binance_futures.books import WORKING as AT_FUTURES
 from tests.venues.binance_futures.control import FuturesCommands
+from tests.venues.streams import until
 
 MARKETS = {"scripted": MARKET, **{each.kind: each.market for each in local.KINDS}}
 
@@ -69,7 +70,7 @@ def test_a_venue_that_went_down_comes_up_at_its_address_with_its_books(
     place = url.removeprefix("http://")
 
     def is_up() -> bool:
-        connection = http.client.HTTPConnection(place, timeout=2)
+        connection = http.client.HTTPConnection(place, timeout=20)
         try:
             connection.request("GET", "/api/v3/time")
             return bool(connection.getresponse().read())
@@ -104,7 +105,7 @@ def test_its_sockets_go_down_with_it_and_come_up_at_their_address(
     with connect(url):
         pass
     assert commands.sockets_url() == url
-    assert commands.sockets_seen() == {"connected": 2, "told": 0}
+    until(lambda: commands.sockets_seen() == {"connected": 2, "told": 0})
     commands.go_down()
 
 

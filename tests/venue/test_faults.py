@@ -4,7 +4,6 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
-from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +25,8 @@ from tests.venue.adapter import Options, ScriptedBroker
 from tests.venue.faults import FaultKind as F
 from tests.venue.fixtures import KEY, ScriptedVenue
 from tests.venue.transport import NoAnswer, Wire
+from tests.venues.patience import HANGS
+from tests.venues.streams import until
 from tradehub.lib.clock import utc_now
 
 # On a submit: what the adapter may conclude, and whether the venue has the order.
@@ -72,8 +73,8 @@ def test_every_fault_is_listed_here() -> None:
 @pytest.mark.parametrize("kind", ON_SUBMIT, ids=str)
 def test_a_fault_on_a_submit(venue: ScriptedVenue, kind: F) -> None:
     error, taken = ON_SUBMIT[kind]
-    venue.control.fault("submit", kind, account=KEY, seconds=0.6)
-    broker = venue.broker(read_seconds=0.3)
+    venue.control.fault("submit", kind, account=KEY, seconds=1 if kind is F.DELAY else 30)
+    broker = venue.broker(read_seconds=0.3 if kind in HANGS else 20)
     if error is None:
         assert broker.submit(request(id="once")).status is ReportStatus.FILLED
     else:
@@ -90,13 +91,12 @@ def test_a_fault_on_a_submit(venue: ScriptedVenue, kind: F) -> None:
 
 def settled(venue: ScriptedVenue, client_order_id: str) -> Any:
     """The one request for the order, once the venue is done with it."""
-    for _ in range(400):
-        posts = venue.control.posts(client_order_id=client_order_id)
-        assert len(posts) == 1
-        if posts[0].taken is not None:
-            return posts[0]
-        sleep(0.01)
-    raise AssertionError("the venue never finished it")
+
+    def done() -> Any:
+        (post,) = venue.control.posts(client_order_id=client_order_id)
+        return post if post.taken is not None else None
+
+    return until(done, "the venue is done with it")
 
 
 ON_READ: dict[F, type[BrokerError] | None] = {
@@ -118,8 +118,8 @@ ON_READ: dict[F, type[BrokerError] | None] = {
     "operation", ["order", "open_orders", "closed_orders", "fills", "positions", "account"]
 )
 def test_a_fault_on_a_read(venue: ScriptedVenue, operation: str, kind: F) -> None:
-    venue.control.fault(operation, kind, seconds=0.3)
-    broker = venue.broker(read_seconds=0.1)
+    venue.control.fault(operation, kind, seconds=30)
+    broker = venue.broker(read_seconds=0.1 if kind in HANGS else 20)
     given: dict[str, list[Any]] = {"order": ["once"]}
     given |= {"closed_orders": [utc_now()], "fills": [utc_now()]}
     with pytest.raises(BrokerError) as raised:
@@ -204,11 +204,7 @@ def test_the_ledger_has_the_request_while_it_hangs(venue: ScriptedVenue) -> None
     head = f"POST /v1/orders HTTP/1.1\r\nX-Api-Key: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((place.hostname, place.port)) as raw:
         raw.sendall(head.encode() + body)
-        for _ in range(200):
-            posts = venue.control.posts(KEY)
-            if posts:
-                break
-            sleep(0.01)
+        posts = until(lambda: venue.control.posts(KEY), "it has arrived")
         assert [(each.client_order_id, each.taken) for each in posts] == [("x1", None)]
         assert posts[0].body["quantity"] == "2"
     assert venue.control.books(KEY).orders == []

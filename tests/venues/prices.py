@@ -23,8 +23,8 @@ from brokers.prices.places import Place
 from brokers.prices.station import PriceStation
 from orders.pricing import Pricer
 from orders.stream_process import make_prices, make_recorder
-from tests.venues.sockets import Listener, SocketDoor, Watched
-from tests.venues.streams import PATIENCE, until
+from tests.venues.sockets import PATIENCE, Listener, SocketDoor, Watched
+from tests.venues.streams import until
 
 MOST_MESSAGES = 5
 """That Binance hears of one connection in a second."""
@@ -318,16 +318,14 @@ class Feeding:
 
 
 @contextmanager
-def feeding(
-    clock: Callable[[], datetime], *, dies: bool = False, lease: float = 15
-) -> Iterator[Feeding]:
+def feeding(clock: Callable[[], datetime], *, dies: bool = False) -> Iterator[Feeding]:
     """Feeds and what becomes of their prices; nobody polls. `dies`: it lets go of nothing."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     recorder = make_recorder(loop)
     station, pricer = make_prices(recorder, clock=clock)
     station.every, station.linger, station.first_pause = 0.05, 0.2, 0.01
-    station.leases.seconds = lease
+    station.leases.seconds = 60  # no machine is so slow that a living process loses one
     if dies:
         station.leases.let_go = lambda subjects: None  # type: ignore[method-assign]  # as the dead do
     thread = threading.Thread(target=lambda: loop.run_until_complete(station.run(stop)))

@@ -10,11 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+PATIENCE = 20.0
 
 
 class Watched:
@@ -70,7 +74,7 @@ class Manners:
     copies: int = 1
     """How often everything is told."""
     refuses: bool = False
-    """It takes connections and ends them at once."""
+    """It lets nobody in."""
     held: list[Told] | None = None
     """Not None: what would be told waits here."""
 
@@ -91,7 +95,7 @@ class SocketDoor(ABC):
         self._closing: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        assert self._ready.wait(PATIENCE), "it does not listen"
 
     @property
     def url(self) -> str:
@@ -117,11 +121,11 @@ class SocketDoor(ABC):
 
     def shut(self) -> None:
         """Nobody listens any more; also twice."""
-        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(PATIENCE)
 
     def open_again(self) -> None:
         """At the same address."""
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(PATIENCE)
 
     def fall_silent(self) -> None:
         """Those that are connected stay so, and hear nothing more: no answer to a ping either."""
@@ -145,7 +149,8 @@ class SocketDoor(ABC):
     def close(self) -> None:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._close)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "it does not end"
 
     # In its loop
 
@@ -182,7 +187,7 @@ class SocketDoor(ABC):
             done.set()
 
         self._loop.call_soon_threadsafe(both)
-        done.wait(10)
+        assert done.wait(PATIENCE), "its loop hangs"
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -198,8 +203,9 @@ class SocketDoor(ABC):
     async def _open(self) -> None:
         if self._server is None:
             self._server = await serve(
-                self._one, "127.0.0.1", self._port, compression=None, ping_interval=None
-            )
+                self._one, "127.0.0.1", self._port, compression=None, ping_interval=None,
+                process_request=self._let_in,
+            )  # fmt: skip
             self._port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def _shut(self) -> None:
@@ -209,10 +215,12 @@ class SocketDoor(ABC):
             server.close()
             await server.wait_closed()
 
+    def _let_in(self, connection: ServerConnection, request: Request) -> Response | None:
+        refused = self.manners.refuses
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "") if refused else None
+
     async def _one(self, connection: ServerConnection) -> None:
         self.accepted += 1
-        if self.manners.refuses:
-            return
         listener = Listener(connection)
         self.listeners.append(listener)
         try:

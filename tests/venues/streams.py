@@ -12,23 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from accounts.models import User
 from brokers.models import BrokerAccount, Examination
+from brokers.streams.leases import KEY, PROCESSES, Leases
 from brokers.streams.station import Station
 from orders.models import Order
 from orders.stream_process import make_recorder, make_station
+from orders.turns import Turns
 from tests.venues.alpaca import fixtures as at_alpaca
 from tests.venues.alpaca import sockets as alpaca_sockets
 from tests.venues.binance import fixtures as at_binance
 from tests.venues.binance import sockets as binance_sockets
 from tests.venues.binance_futures import fixtures as at_futures
 from tests.venues.binance_futures import sockets as futures_sockets
-from tests.venues.sockets import SocketDoor
+from tests.venues.sockets import PATIENCE, SocketDoor
 from tradehub.testing.hub import Hub
 
-PATIENCE = 20.0
 # The sizes that alerts name are taken as they are.
 LIMITS = {"max_order_value": "100000"}
 
@@ -53,13 +54,23 @@ def pass_examination(account: BrokerAccount, now: datetime) -> None:
 class Process:
     station: Station
     loop: asyncio.AbstractEventLoop
+    turns: Turns
 
     def follows(self) -> set[str]:
         """Accounts with a connection that tells."""
         return {key for key, line in self.station.lines().items() if line.is_up}
 
     def connected(self, account: BrokerAccount) -> None:
+        """And what it looks at then has been looked at: a clock may leap from here on."""
         until(lambda: account.pk in self.follows(), "connected")
+        self.settle()
+
+    def settle(self) -> None:
+        """What the loop has heard has been worked off."""
+        heard = threading.Event()
+        self.loop.call_soon_threadsafe(heard.set)
+        assert heard.wait(PATIENCE), "its loop hangs"
+        until(lambda: not self.turns._waiting, "settled")
 
     def error_of(self, account: BrokerAccount) -> str:
         line = self.station.lines().get(account.pk)
@@ -86,13 +97,23 @@ def following(
     thread = threading.Thread(target=lambda: loop.run_until_complete(station.run(stop)))
     thread.start()
     try:
-        yield Process(station, loop)
+        yield Process(station, loop, recorder.turns)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(PATIENCE)
         recorder.turns.close(wait=True)
         station.threads.shutdown()
         loop.close()
+
+
+def run_out(leases: Leases) -> None:
+    """As time does to what a dead process holds."""
+    for key in leases.redis.scan_iter(KEY.format(subject="*")):
+        if leases.redis.get(key) == leases.owner.encode():
+            left = cast(int, leases.redis.pttl(key))
+            assert 0 < left <= leases.seconds * 1000, "it would be held for ever"
+            leases.redis.delete(key)
+    leases.redis.zadd(PROCESSES, {leases.owner: 0})
 
 
 class World(Protocol):

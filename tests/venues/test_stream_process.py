@@ -19,6 +19,7 @@ from tests.venues.streams import (
     following,
     pass_examination,
     resting,
+    run_out,
     until,
     world_at,
 )
@@ -28,7 +29,8 @@ from tradehub.lib.live import group_of
 __all__ = ["futures_venue", "spot_venue"]
 VENUES = {"binance_spot": "spot_venue", "binance_futures": "futures_venue", "alpaca": "alpaca"}
 pytestmark = pytest.mark.django_db(transaction=True)
-LEASE = 1.0
+LEASE = 60.0
+"""No machine is so slow that a living process loses one."""
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def test_two_processes_share_the_accounts_and_one_takes_over_from_the_dead(
             assert one.follows() | two.follows() == accounts
             assert [one.station.polls, two.station.polls] == [True, False]
             until(lambda: [sockets.up(f"key{each}") for each in range(6)] == [1] * 6)
+        run_out(two.station.leases)
         until(lambda: one.follows() == accounts, "all of them again")
     until(lambda: not sockets.listeners, "closed")
 
@@ -68,9 +71,9 @@ def test_a_process_that_ends_lets_another_go_on_at_once(
     sockets: Sockets, accounts: set[str]
 ) -> None:
     """The lease alone would keep the accounts for a minute."""
-    with following(utc_now, lease=60) as one:
+    with following(utc_now, lease=LEASE) as one:
         until(lambda: one.follows() == accounts)
-    with following(utc_now, lease=60) as two:
+    with following(utc_now, lease=LEASE) as two:
         until(lambda: two.follows() == accounts)
         assert two.station.polls
 
@@ -83,12 +86,28 @@ def test_without_redis_what_is_followed_is_kept(
     def away(*given: Any, **more: Any) -> None:
         raise RedisError
 
-    with following(utc_now, lease=60) as process:
+    with following(utc_now, lease=LEASE) as process:
         until(lambda: process.follows() == accounts)
-        process.station.polls = False
         monkeypatch.setattr(process.station.leases.redis, "eval", away)
+        process.station.polls = False
         until(lambda: process.station.polls, "polls, as nobody can say who else does")
         assert process.follows() == accounts
+
+
+def test_without_redis_an_account_that_was_disabled_is_let_go(
+    sockets: Sockets, accounts: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from redis import RedisError
+
+    def away(*given: Any, **more: Any) -> None:
+        raise RedisError
+
+    with following(utc_now, lease=LEASE) as process:
+        until(lambda: process.follows() == accounts)
+        monkeypatch.setattr(process.station.leases.redis, "eval", away)
+        gone = min(accounts)
+        BrokerAccount.objects.filter(pk=gone).update(enabled=False)
+        until(lambda: process.follows() == accounts - {gone}, "let go")
 
 
 @pytest.fixture(params=list(VENUES))

@@ -84,6 +84,11 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
     return Decimal(Context(prec=MAX_DIGITS).divide(part, whole))
 
 
+def shortened(number: Decimal) -> Decimal:
+    """To MAX_DIGITS digits, half to even: for a product or a quotient that is only shown."""
+    return Context(prec=MAX_DIGITS, rounding=ROUND_HALF_EVEN).plus(number)
+
+
 def _round(number: Decimal, step: Decimal, rounding: str) -> Decimal:
     if step <= 0:
         raise ValueError("a step is above zero")

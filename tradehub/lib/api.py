@@ -16,7 +16,7 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from tradehub.core.errors import BadInput
-from tradehub.core.money import NotANumber, plain, to_decimal
+from tradehub.core.money import NotANumber, plain, shortened, to_decimal
 from tradehub.lib.api_errors import problem_handler
 from tradehub.lib.api_parser import DecimalJSONParser
 from tradehub.lib.fields import IdField, MoneyField
@@ -25,12 +25,14 @@ __all__ = [
     "DecimalJSONParser",
     "DecimalString",
     "NewestFirst",
+    "NoFields",
     "OwnedKey",
     "OwnedViewSet",
     "PlainJSON",
     "StrictModelSerializer",
     "StrictSerializer",
     "problem_handler",
+    "refuse_fields",
 ]
 
 ID_PATTERN = r"[0-9a-z_]{1,32}"
@@ -43,6 +45,16 @@ class NewestFirst(CursorPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        digits = asked.lstrip("0") if asked.isascii() and asked.isdigit() else ""
+        if not digits:
+            text = f"Give a page_size above 0 (up to {self.max_page_size}), or none."
+            raise BadInput(text, pointer="/page_size")
+        return min(int(digits[:9]), self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor = super().decode_cursor(request)
@@ -81,17 +93,27 @@ class DecimalString(serializers.Field[Decimal, Any, str, Any]):
         return number
 
     def to_representation(self, value: Any) -> str:
-        return plain(to_decimal(value))
+        """What was computed here may have more digits than what may come in."""
+        number = value if isinstance(value, Decimal) else to_decimal(value)
+        return plain(shortened(number))
 
 
 class PlainJSON(serializers.JSONField):
     """A JSON column: numbers with a fraction become plain strings, whole ones stay."""
 
+    default_error_messages = {"number": "It has a number that can't be used: {why}."}
+
     def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value(_plain_decimals(data))
+        try:
+            plainly = _plain_decimals(data)
+        except NotANumber as error:
+            self.fail("number", why=error)
+        return super().to_internal_value(plainly)
 
 
 def _plain_decimals(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        to_decimal(value)
     if isinstance(value, Decimal):
         return plain(to_decimal(value))
     if isinstance(value, dict):
@@ -127,6 +149,15 @@ class StrictSerializer(serializers.Serializer[Any]):
                     }
                 )
         return super().to_internal_value(data)
+
+
+class NoFields(StrictSerializer):
+    """Of a POST that takes no body: a field in it is one that its sender counts on."""
+
+
+def refuse_fields(request: Request) -> None:
+    """For every POST without a body of its own."""
+    NoFields(data=request.data).is_valid(raise_exception=True)
 
 
 class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[Any]):

@@ -4,7 +4,8 @@ Apart from `tradehub.lib.api`, since REST framework imports its default parser b
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -15,9 +16,13 @@ from rest_framework.parsers import JSONParser
 
 from tradehub.core.errors import BadInput
 
+MAX_DEPTH = 32
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+
 
 class DecimalJSONParser(JSONParser):
-    """JSON whose numbers stay exact; NaN, Infinity and doubled keys are refused."""
+    """JSON whose numbers stay exact; NaN, Infinity and doubled keys are refused, and so is what no
+    resource could keep: deep nesting, and characters that no database takes."""
 
     def parse(
         self,
@@ -26,12 +31,14 @@ class DecimalJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return json.loads(
+            document = json.loads(
                 stream.read().decode("utf-8-sig"),
                 parse_float=Decimal,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_without_doubles,
             )
+            _check(document)
+            return document
         except RequestDataTooBig as error:
             raise BadInput("The body is too large.", code="BODY_TOO_LARGE") from error
         except (ValueError, RecursionError, UnreadablePostError) as error:
@@ -47,6 +54,33 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _check(document: Any) -> None:
+    """Level by level, since one that is nested deeply ends a recursion."""
+    level: list[tuple[str, Any]] = [("", document)]
+    for _ in range(MAX_DEPTH + 1):
+        level = [step for pointer, value in level for step in _inside(pointer, value)]
+        if not level:
+            return
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _inside(pointer: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, str):
+        _refuse_what_is_no_text(pointer, value)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield f"{pointer}/{place}", inner
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_what_is_no_text(pointer, key)
+            yield f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", inner
+
+
+def _refuse_what_is_no_text(pointer: str, text: str) -> None:
+    if _NOT_TEXT.search(text):
+        raise BadInput("This has a character that is no text.", pointer=pointer)
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,7 +2,9 @@
 
 On SQLite writers take turns, within a process and between processes: SQLite's own busy handler is
 unfair and starves a writer for half a second under load. The turn is a lock on a file beside the
-database; one who waits too long (its holder may be stopped) goes on without, and SQLite decides.
+database, and whoever is next holds another one meanwhile, so that a process that writes without a
+pause does not pass it by. One who waits too long (a holder may be stopped) goes on without, and
+SQLite decides.
 On both engines a lock time-out or deadlock is retried a few times, since the transaction did
 nothing. No network call belongs inside.
 """
@@ -34,8 +36,8 @@ class Turns:
         self._patience = patience
         self._lock = threading.RLock()
         self._depth = 0
-        self._file: tuple[int, int] | None = None
-        """(process, descriptor): a fork must not share its parent's."""
+        self._files: tuple[int, int, int] | None = None
+        """(process, descriptor of the turn, of the next): a fork must not share its parent's."""
 
     @contextmanager
     def turn(self, database: str) -> Iterator[None]:
@@ -52,25 +54,37 @@ class Turns:
                     self._release()
 
     def _take(self, database: str) -> None:
-        descriptor = self._descriptor(database)
+        if not Path(database).is_absolute():
+            return
+        turn, following = self._descriptors(database)
         deadline = time.monotonic() + self._patience
-        while descriptor is not None and time.monotonic() < deadline:
-            with suppress(BlockingIOError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            time.sleep(LOOK_SECONDS)
+        try:
+            if _lock(following, deadline):
+                _lock(turn, deadline)
+        finally:
+            fcntl.flock(following, fcntl.LOCK_UN)
 
     def _release(self) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file[1], fcntl.LOCK_UN)
+        if self._files is not None:
+            fcntl.flock(self._files[1], fcntl.LOCK_UN)
 
-    def _descriptor(self, database: str) -> int | None:
-        if not Path(database).is_absolute():
-            return None
-        if self._file is None or self._file[0] != os.getpid():
-            path = f"{database}.turn"
-            self._file = (os.getpid(), os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        return self._file[1]
+    def _descriptors(self, database: str) -> tuple[int, int]:
+        if self._files is None or self._files[0] != os.getpid():
+            self._files = os.getpid(), _open(f"{database}.turn"), _open(f"{database}.next.turn")
+        return self._files[1:]
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _lock(descriptor: int, deadline: float) -> bool:
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOOK_SECONDS)
+    return False
 
 
 _turns = Turns()

@@ -15,7 +15,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-CANARY_SECONDS = 10
 QUEUES = ("trade", "background")
 BEAT_KEY = "tradehub:beat"
 CANARY_KEY = "tradehub:canary:{queue}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from brokers.base import Broker
 from brokers.models import BrokerAccount, PaperLedger, PaperOrder
 from brokers.registry import connect
 from orders import syncing, work
+from orders.lanes import lanes_with_work
 from orders.models import Decision, Fill, LaneItem, Order, Position
 from risk.models import RiskProfile
 from signals.arrivals import Arrival
@@ -25,17 +27,20 @@ from tradehub.testing.builders import deliver, make_account, make_profile, make_
 
 
 class Clock:
-    """A millisecond passes with every look."""
+    """A millisecond passes with every look. Several threads may look: it never goes back."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self._lock = Lock()
 
     def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
+        with self._lock:
+            self.now += timedelta(milliseconds=1)
+            return self.now
 
     def wait(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+        with self._lock:
+            self.now += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -119,7 +124,7 @@ class Hub:
     def sweep(self, seconds: float = 2) -> int:
         """The worker's own look, some seconds later."""
         self.clock.wait(seconds)
-        return work.drain_due_lanes(clock=self.clock)
+        return drain_due_lanes(self.clock)
 
     def send(self, **alert: Any) -> Decision:
         """Deliver an alert and work the lane; the decision that came of it."""
@@ -146,6 +151,11 @@ class Hub:
     def codes(self, **alert: Any) -> list[str]:
         """Send an alert; the reason codes of its decision."""
         return [reason["code"] for reason in self.send(**alert).reasons]
+
+
+def drain_due_lanes(clock: Callable[[], datetime]) -> int:
+    """Every lane with something due, one after the other; how many items."""
+    return sum(work.drain_lane(each, clock=clock) for each in lanes_with_work(now=clock()))
 
 
 def make_hub(

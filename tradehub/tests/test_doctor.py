@@ -217,6 +217,7 @@ def test_streams_are_one_line(
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("no_redis")
 def test_streams_are_not_looked_at_without_redis() -> None:
     assert levels(doctor.check_streams()) == [Level.OK]
 

@@ -55,7 +55,7 @@ def test_a_denial_names_its_reason_and_its_failed_check(world: World, now: datet
     make_decision(signal, world.account, now, outcome=Outcome.DENIED)
     text = run(signal.pk)
     assert "because     ORDER_VALUE_ABOVE_MAX: The order is worth 1,505.00." in text
-    assert "1 checks, 1 failed" in text
+    assert "1 check, 1 failed" in text
     assert "FAIL  ORDER_VALUE_ABOVE_MAX  measured 1505, limit 1000" in text
 
 

@@ -175,6 +175,8 @@ def test_a_number_keeps_every_digit() -> None:
         '{"a": -Infinity}',
         '{"a": 1, "a": 2}',
         "[" * 100_000,
+        "[" * 33 + "1" + "]" * 33,
+        '{"a":' * 900 + "1" + "}" * 900,
         "1" * 5_000,
         "\ufeff{",
     ],
@@ -189,6 +191,26 @@ def test_what_is_not_json_is_a_400(body: str) -> None:
     assert json.loads(response.content)["code"] == "INVALID_JSON"
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ('"\\ud800"', ""),
+        ('{"name": "\\udfff"}', "/name"),
+        ('{"tags": ["ok", "\\u0000"]}', "/tags/1"),
+        ('{"a/b": {"x\\ud800": 1}}', "/a~1b"),
+    ],
+)
+def test_what_is_no_text_is_refused_where_it_stands(body: str, pointer: str) -> None:
+    refused = json.loads(answer(lambda request: {"read": len(request.data)}, body).content)
+    assert (refused["status"], refused["code"]) == (422, "INVALID_FIELD")
+    assert refused["errors"][0]["pointer"] == pointer
+
+
+def test_an_escaped_pair_is_text() -> None:
+    response = answer(lambda request: {"read": request.data["a"]}, '{"a": "\\ud83d\\ude80"}')
+    assert json.loads(response.content) == {"read": "\U0001f680"}
+
+
 def test_a_float_is_never_a_number_of_ours() -> None:
     with pytest.raises(serializers.ValidationError):
         DecimalString().to_internal_value(0.1)
@@ -201,12 +223,27 @@ def test_a_decimal_is_written_plainly() -> None:
     assert DecimalString().to_representation(Decimal("0.10")) == "0.1"
 
 
+def test_what_was_computed_is_written_whatever_its_digits() -> None:
+    shown = DecimalString().to_representation
+    assert (
+        shown(Decimal("0.00166666666666666666666666666700")) == "0.001666666666666666666666666667"
+    )
+    assert shown(Decimal("1.23456789012345678901234567850")) == "1.234567890123456789012345678"
+    assert shown(Decimal("1E+30")) == "1" + "0" * 30
+
+
 def test_decimals_within_json_columns_become_text() -> None:
     given = {"fee": Decimal("0.10"), "list": [1, Decimal("2.5"), {"x": Decimal("1E-7")}]}
     assert PlainJSON().to_internal_value(given) == {
         "fee": "0.1",
         "list": [1, "2.5", {"x": "0.0000001"}],
     }
+
+
+@pytest.mark.parametrize("value", [Decimal("1E+308"), [Decimal("1E-19")], {"a": 10**40}])
+def test_a_number_out_of_bounds_is_no_json_of_ours(value: Any) -> None:
+    with pytest.raises(serializers.ValidationError, match="number that can't be used"):
+        PlainJSON().to_internal_value(value)
 
 
 HANDLERS = [

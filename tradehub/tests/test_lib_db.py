@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,31 @@ def test_a_writer_waits_for_its_turn(tmp_path: Path) -> None:
     assert done.wait(30)
     writer.join()
     os.close(other)
+
+
+def test_whoever_waits_is_not_passed_by_one_that_comes_later(tmp_path: Path) -> None:
+    """A worker that writes without a pause would keep a fill from its row for a second."""
+    database = tmp_path / "db"
+    holder, following = another_process(database), another_process(Path(f"{database}.next"))
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    order: list[str] = []
+
+    def write(name: str) -> None:
+        with Turns(patience=60).turn(str(database)):
+            order.append(name)
+
+    first, later = (threading.Thread(target=write, args=(each,)) for each in ("first", "later"))
+    first.start()
+    deadline = time.monotonic() + 30
+    while not is_taken(following):
+        assert time.monotonic() < deadline, "Nobody is next."
+    later.start()
+    fcntl.flock(holder, fcntl.LOCK_UN)
+    for each in (first, later):
+        each.join()
+    assert order == ["first", "later"]
+    os.close(holder)
+    os.close(following)
 
 
 def test_a_holder_that_is_stopped_blocks_nobody_for_ever(tmp_path: Path) -> None:

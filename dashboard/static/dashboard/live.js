@@ -101,7 +101,7 @@
   // An order that needs its owner's look is an alarm on every page; most orders never are.
   const inReview = (frame) => frame.type === "order" && (
     frame.reason === "NEEDS_REVIEW" ||
-    document.querySelector(`[data-review="${CSS.escape(frame.id)}"]`)
+    document.querySelector(`[data-review~="${CSS.escape(frame.id)}"]`)
   );
 
   // ---- frames ----

@@ -67,6 +67,15 @@
     }
   });
 
+  // What makes something once is sent once: of a second click the answer would hide the first one.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || !form.elements.namedItem("once")) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000); // it may have been stopped
+  });
+
   // ---- toasts ----
   const toast = (text, tone = "") => {
     const line = document.createElement("div");
@@ -150,9 +159,11 @@
     for (const element of root.querySelectorAll("time[datetime]:not([data-local])")) {
       const at = new Date(element.dateTime);
       if (Number.isNaN(at.getTime())) continue;
-      const time = (element.dataset.precision === "ms" ? exact : clock).format(at);
-      const today = day.format(new Date()) === day.format(at);
-      element.textContent = today ? time : `${day.format(at)} ${time}`;
+      const precision = element.dataset.precision;
+      const time = (precision === "ms" ? exact : clock).format(at);
+      const today = precision !== "full" && day.format(new Date()) === day.format(at);
+      if (precision === "day") element.textContent = day.format(at);
+      else element.textContent = today ? time : `${day.format(at)} ${time}`;
       element.dataset.local = "";
     }
   };

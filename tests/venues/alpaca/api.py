@@ -238,13 +238,14 @@ def _coins(venue: Venue, account: Account, request: Request, subject: str) -> Re
 
 
 def _snapshots(venue: Venue, request: Request, *, crypto: bool) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name in request.query.get("symbols", "").split(","):
         asset = venue.assets.get(name.replace("/", ""))
         if asset is None or asset.symbol != name or asset.crypto is not crypto:
             raise Refused(400, None, f"invalid symbol: {name}")
-        if asset.flat in venue.prices:
-            found[name] = shapes.snapshot(venue.prices[asset.flat], venue.now())
+        price = venue.prices.get(asset.flat)
+        # Without data it is named all the same (alpaca-py#157).
+        found[name] = None if price is None else shapes.snapshot(price, venue.now())
     return found
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,14 +22,14 @@ from brokers.models import BrokerAccount
 from brokers.types import OrderReport, OrderRequest
 from tests.venues.alpaca.server import Server, serving
 from tests.venues.alpaca.venue import Venue
+from tests.venues.patience import patience
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import make_profile, make_strategy, make_token
 from tradehub.testing.hub import Clock, Hub
 
 KEY, SECRET = "PKFAKE", "sesame"
-SHORT = Timeouts(connect=0.5, read=0.4, whole=2)
-"""A test that waits for a hanging venue waits so long."""
+PATIENT = cast(Timeouts, patience)
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Alpaca:
 
     def broker(
         self, now: Callable[[], datetime] = utc_now, *, key: str = KEY, secret: str = SECRET,
-        timeouts: Timeouts = SHORT, **options: Any,
+        timeouts: Timeouts = PATIENT, **options: Any,
     ) -> AlpacaBroker:  # fmt: skip
         """That remembers nothing yet."""
         client = Client(

@@ -91,3 +91,5 @@ def test_a_locked_symbol_is_told_with_alpaca_s_word(
     assert f"{symbol} ({word})" in line.text
     assert "take the symbol from the strategy" in line.what_to_do
     assert lines["symbols"].text == "The venue trades MSFT."
+    alpaca.venue.assets[symbol].tradable, alpaca.venue.assets[symbol].status = True, "active"
+    assert "locked_symbols" not in {each.name for each in look_at(account).lines}

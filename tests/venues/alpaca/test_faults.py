@@ -2,8 +2,8 @@
 
 import logging
 import socket
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from time import sleep
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.servers import free_port
 from tests.venue.faults import FaultKind as F
 from tests.venues.alpaca.fixtures import KEY, SECRET, Alpaca, request
 from tests.venues.alpaca.venue import Asked
+from tests.venues.patience import HANGS, hurried
+from tests.venues.streams import until
 from tradehub.testing.hub import Clock
 
 AT = datetime(2026, 3, 18, 15, 0, 10, tzinfo=UTC)
@@ -65,11 +67,11 @@ def test_a_fault_on_a_submit(alpaca: Alpaca, kind: F) -> None:
     error, taken = ON_SUBMIT[kind]
     broker = alpaca.broker()
     broker.instrument("AAPL")
-    alpaca.venue.fault("submit", kind, seconds=0.7)
+    alpaca.venue.fault("submit", kind, seconds=1.2 if kind is F.DELAY else 30)
     if error is None:
         assert broker.submit(request()).status is ReportStatus.FILLED
     else:
-        with pytest.raises(BrokerError) as raised:
+        with hurried() if kind in HANGS else nullcontext(), pytest.raises(BrokerError) as raised:
             broker.submit(request())
         assert type(raised.value) is error
     assert settled(alpaca).taken is taken
@@ -79,13 +81,9 @@ def test_a_fault_on_a_submit(alpaca: Alpaca, kind: F) -> None:
 
 def settled(alpaca: Alpaca) -> Asked:
     """The one request for the order, once the venue is done with it."""
-    for _ in range(300):
-        posts = alpaca.venue.posts("order1")
-        assert len(posts) == 1
-        if posts[0].taken is not None:
-            return posts[0]
-        sleep(0.01)
-    raise AssertionError("the venue never finished it")
+    until(lambda: alpaca.venue.posts("order1")[0].taken is not None, "the venue is done with it")
+    (post,) = alpaca.venue.posts("order1")
+    return post
 
 
 @pytest.mark.parametrize("kind", [F.REFUSE_504, F.REFUSE_429, F.REFUSE_500])
@@ -200,7 +198,7 @@ def test_an_answer_that_is_too_large_is_left(
 
 def test_an_answer_that_comes_in_drops_has_an_end(alpaca: Alpaca) -> None:
     """Each read is in time; the whole is not."""
-    broker = alpaca.broker(timeouts=Timeouts(connect=0.5, read=0.5, whole=0))
+    broker = alpaca.broker(timeouts=Timeouts(connect=10, read=20, whole=0))
     with pytest.raises(OutcomeUnknown):
         broker.account()
 
@@ -251,8 +249,8 @@ def test_no_key_is_in_what_is_raised_shown_or_logged(
     broker = alpaca.broker()
     said = [repr(broker), str(broker)]
     for kind in (F.REFUSE_401, F.REFUSE_500, F.ACCEPT_THEN_CLOSE, F.ACCEPT_THEN_HANG):
-        alpaca.venue.fault("account", kind, seconds=1)
-        with pytest.raises(BrokerError) as raised:
+        alpaca.venue.fault("account", kind, seconds=30)
+        with hurried() if kind in HANGS else nullcontext(), pytest.raises(BrokerError) as raised:
             broker.account()
         error: BaseException | None = raised.value
         while error is not None:
@@ -260,15 +258,6 @@ def test_no_key_is_in_what_is_raised_shown_or_logged(
             error = error.__cause__
     said += [record.getMessage() for record in caplog.records]
     assert not [each for each in said if KEY in each or SECRET in each]
-
-
-def test_a_key_that_can_be_no_header_is_refused_before_anything_is_sent() -> None:
-    from brokers.alpaca.adapter import checked_key
-
-    for bad in ("", "  ", "two words", "line\nbreak", "ключ"):
-        with pytest.raises(BadCredentials):
-            checked_key(bad)
-    assert checked_key(" PK1 ") == "PK1"
 
 
 def test_a_port_where_nobody_is_was_not_sent_anything() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from orders.positions import queue_protection
+from orders.services import emergency_stop
+from signals.routes import bump_route_version
 from tests.venues.alpaca.fixtures import KEY, Alpaca, make_alpaca_hub
 from tests.venues.alpaca.test_pairs import BUY, LIMITS, working
 from tests.venues.dying import poll
@@ -46,6 +48,73 @@ def test_an_exit_leaves_though_a_cancel_is_never_carried_out(hub: Hub, alpaca: A
     (left,) = hub.orders(role="exit")
     assert left.status == "rejected"
     assert hub.position().is_open
+
+
+def ended(hub: Hub) -> list[tuple[str, str]]:
+    return [(each.order_type, each.status) for each in hub.orders(role="exit")]
+
+
+@pytest.mark.parametrize("seconds", [3, 30])
+def test_an_exit_waits_for_the_cancel_of_one_that_rests(
+    hub: Hub, alpaca: Alpaca, seconds: int
+) -> None:
+    hub.send(price="100", action="buy", quantity="10")
+    hub.send(action="exit", order_type="limit", price="130")
+    alpaca.venue.change(KEY, cancel_seconds=seconds)
+    hub.send(price="100", action="exit", order_type="market")
+    for _ in range(seconds + 2):
+        poll(hub)
+    assert ended(hub) == [("limit", "canceled"), ("market", "filled")]
+    assert alpaca.venue.positions(KEY) == {}
+    assert all(each.status < 300 for each in alpaca.venue.posts())
+
+
+def test_an_exit_waits_for_the_cancel_of_an_entry(hub: Hub, alpaca: Alpaca) -> None:
+    """No order is taken beside an opposite one that works."""
+    hub.send(price="100", action="buy", quantity="10")
+    hub.strategy.max_adds = 3
+    hub.strategy.save(update_fields=["max_adds"])
+    bump_route_version()
+    hub.send(action="buy", quantity="5", order_type="limit", price="99")
+    alpaca.venue.change(KEY, cancel_seconds=3)
+    hub.send(price="100", action="exit", order_type="market")
+    for _ in range(5):
+        poll(hub)
+    assert ended(hub) == [("market", "filled")]
+    assert alpaca.venue.positions(KEY) == {}
+
+
+def test_an_emergency_stop_flattens_however_slow_the_cancels_are(hub: Hub, alpaca: Alpaca) -> None:
+    for symbol in ("AAPL", "MSFT"):
+        hub.send(symbol=symbol, price="100", action="buy", quantity="10")
+        hub.send(symbol=symbol, action="exit", order_type="limit", price="130")
+    alpaca.venue.change(KEY, cancel_seconds=3)
+    emergency_stop(owner=hub.owner, reason="fire", actor=hub.owner, now=hub.clock())
+    for _ in range(8):
+        poll(hub)
+    assert alpaca.venue.positions(KEY) == {}
+
+
+def test_an_exit_leaves_after_a_minute_though_one_rests_on(hub: Hub, alpaca: Alpaca) -> None:
+    hub.send(price="100", action="buy", quantity="10")
+    hub.send(action="exit", order_type="limit", price="130")
+    alpaca.venue.change(KEY, cancel_seconds=3600)
+    hub.send(price="100", action="exit", order_type="market")
+    for _ in range(25):
+        poll(hub)
+    assert ended(hub) == [("limit", "open"), ("market", "queued")]
+    for _ in range(25):
+        poll(hub)
+    assert ended(hub) == [("limit", "open"), ("market", "rejected")]
+
+
+def test_an_exit_that_waits_keeps_none_of_its_alert(hub: Hub, alpaca: Alpaca) -> None:
+    for symbol in ("AAPL", "MSFT"):
+        hub.send(symbol=symbol, price="100", action="buy", quantity="10")
+    hub.send(symbol="AAPL", action="exit", order_type="limit", price="130")
+    alpaca.venue.change(KEY, cancel_seconds=30)
+    hub.send(price="100", action="close_all")
+    assert list(alpaca.venue.positions(KEY)) == ["AAPL"]
 
 
 @pytest.mark.parametrize("late", [0, 15])

@@ -12,6 +12,7 @@ from tests.venue.faults import FaultKind as F
 from tests.venues.alpaca.fixtures import KEY, Alpaca, now_of, request
 from tradehub.core.intent import Trail
 from tradehub.lib.clock import utc_now
+from tradehub.testing.hub import Clock
 
 R = ReportStatus
 
@@ -438,6 +439,19 @@ def test_what_alpaca_can_not_do_is_not_sent(alpaca: Alpaca, asked: object, words
 
 
 # ---- account, prices ----
+
+
+def test_an_asset_that_trades_again_is_seen_within_a_minute(alpaca: Alpaca) -> None:
+    clock = Clock(utc_now())
+    broker = alpaca.broker(lambda: clock.now)
+    alpaca.venue.assets["MSFT"].tradable = False
+    tradable = []
+    for seconds in (0, 59, 1):
+        clock.wait(seconds)
+        instrument = broker.instrument("MSFT")
+        alpaca.venue.assets["MSFT"].tradable = True
+        tradable.append(instrument is not None and instrument.tradable)
+    assert tradable == [False, False, True]
 
 
 def test_many_quotes_in_two_requests(alpaca: Alpaca) -> None:

@@ -11,8 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.venues.binance import engine
+
 ZERO = Decimal(0)
-WORKING = ("NEW", "PARTIALLY_FILLED")
+WORKING = engine.WORKING
 
 
 class Refused(Exception):
@@ -27,29 +29,14 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Market:
-    base: str
-    quote: str
-    last: Decimal
-    bid: Decimal
-    ask: Decimal
-    filters: dict[str, dict[str, object]]
-    status: str = "TRADING"
+class Market(engine.Market):
     types: tuple[str, ...] = (
         "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
         "TAKE_PROFIT_LIMIT",
     )  # fmt: skip
-    depth: Decimal | None = None
-    """How much an order finds at the touch; None for as much as it wants."""
     oco: bool = True
     lists: int = 0
     """Order lists so far."""
-    orders: int = 0
-    trades: int = 0
-
-    @property
-    def symbol(self) -> str:
-        return self.base + self.quote
 
 
 @dataclass(slots=True)
@@ -73,21 +60,8 @@ class Trade:
 
 
 @dataclass(slots=True)
-class Order:
-    id: int
-    client_id: str
-    symbol: str
-    side: str
-    type: str
-    tif: str
-    quantity: Decimal
-    created_at: datetime
-    updated_at: datetime
-    price: Decimal = ZERO
+class Order(engine.Order):
     stop_price: Decimal = ZERO
-    status: str = "NEW"
-    filled: Decimal = ZERO
-    spent: Decimal = ZERO
     triggered: bool = False
     lock: tuple[str, Decimal] = ("", ZERO)
     list_id: int = -1
@@ -96,24 +70,8 @@ class Order:
     trades: list[Trade] = field(default_factory=list)
 
     @property
-    def buys(self) -> bool:
-        return self.side == "BUY"
-
-    @property
-    def working(self) -> bool:
-        return self.status in WORKING
-
-    @property
-    def rest(self) -> Decimal:
-        return self.quantity - self.filled
-
-    @property
     def conditional(self) -> bool:
         return self.stop_price > 0
-
-    @property
-    def limited(self) -> bool:
-        return self.price > 0
 
 
 @dataclass(slots=True)
@@ -140,15 +98,10 @@ class Account:
         self, symbol: str, *, order_id: int | None = None, client_id: str = ""
     ) -> Order | None:
         """The newest that fits."""
-        for order in reversed(self.orders):
-            named = order.id == order_id if order_id is not None else order.client_id == client_id
-            if order.symbol == symbol and named:
-                return order
-        return None
+        return engine.newest(self.orders, symbol, order_id, client_id)
 
     def trades(self, symbol: str) -> list[Trade]:
-        found = [each for order in self.orders for each in order.trades if each.symbol == symbol]
-        return sorted(found, key=lambda each: each.id)
+        return engine.of_symbol((each for order in self.orders for each in order.trades), symbol)
 
 
 class Books:
@@ -164,7 +117,7 @@ class Books:
             raise Refused(-2010, "Duplicate order sent.")
         if order.conditional and _reached(order, market.last):
             raise Refused(-2010, "Order would trigger immediately.")
-        if order.type == "LIMIT_MAKER" and _within(order, market):
+        if order.type == "LIMIT_MAKER" and order.within(market):
             raise Refused(-2010, "Order would immediately match and take.")
         self._lock(account, order, market)
         order.id = market.orders = market.orders + 1
@@ -184,7 +137,7 @@ class Books:
         if not (high.price or high.stop_price) > market.last > (low.price or low.stop_price):
             text = "The relationship of the prices for the orders is not correct."
             raise Refused(-2010, text)
-        if _within(target, market):
+        if target.within(market):
             raise Refused(-2010, "Order would immediately match and take.")
         self._lock(account, target, market)
         market.lists += 1
@@ -236,10 +189,7 @@ class Books:
             Trade(market.trades, order.id, order.symbol, price, quantity, fee, asset, now,
                   order.buys, maker)
         )  # fmt: skip
-        order.filled += quantity
-        order.spent += value
-        order.updated_at = now
-        order.status = "FILLED" if order.rest <= 0 else "PARTIALLY_FILLED"
+        order.note(quantity, value, now)
         if order.working:
             self._lock(account, order, market, checked=True)
 
@@ -260,7 +210,7 @@ class Books:
                 self._lock(account, order, market, checked=True)
             self._take(account, order, market, now)
             return
-        if _within(order, market):
+        if order.within(market):
             self.fill(account, order, order.rest, order.price, now, maker=True)
 
     def _end_other(self, account: Account, order: Order, now: datetime) -> None:
@@ -270,14 +220,11 @@ class Books:
 
     def _take(self, account: Account, order: Order, market: Market, now: datetime) -> None:
         """As it comes to the book: what is there at its price fills it at once."""
-        price = market.ask if order.buys else market.bid
-        there = order.rest if market.depth is None else min(order.rest, market.depth)
-        meets = not order.limited or _within(order, market)
-        if order.tif == "FOK" and there < order.rest:
-            meets = False
-        if meets and there > 0:
+        there = order.at_once(market)
+        if there > 0:
+            price = market.ask if order.buys else market.bid
             self.fill(account, order, there, price, now, maker=False)
-        if order.working and (not order.limited or order.tif in ("IOC", "FOK")):
+        if order.working and not order.stays:
             self.end(account, order, "EXPIRED", now)
 
     def _lock(
@@ -320,11 +267,5 @@ def _reached(order: Order, last: Decimal) -> bool:
     return last >= order.stop_price if above else last <= order.stop_price
 
 
-def _within(order: Order, market: Market) -> bool:
-    if not order.limited:
-        return True
-    return market.ask <= order.price if order.buys else market.bid >= order.price
-
-
 def working_orders(account: Account) -> Iterator[Order]:
-    return (each for each in account.orders if each.working)
+    return engine.working(account.orders)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,12 +19,13 @@ from tests.venues.binance.books import Account
 from tests.venues.binance.server import Server, serving
 from tests.venues.binance.venue import Number, Venue
 from tests.venues.contract.desk import order
+from tests.venues.patience import patience
 from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import make_profile, make_strategy, make_token
 from tradehub.testing.hub import Clock, Hub
 
 KEY, SECRET = "apikey1", "secret-of-apikey1"
-SHORT = Timeouts(connect=1, read=0.5)
+PATIENT = cast(Timeouts, patience)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def make_account(
 
 
 def make_broker(account: BrokerAccount, now: Callable[[], datetime] = utc_now) -> SpotBroker:
-    """As `open_spot`, with time-outs that a test can wait for."""
-    return SpotBroker(seat_of(account, now, SHORT), "USDT")
+    """As `open_spot`, with time-outs that a test can shorten (`hurried`)."""
+    return SpotBroker(seat_of(account, now, PATIENT), "USDT")
 
 
 @pytest.fixture

@@ -7,11 +7,22 @@ import pytest
 from redis import Redis
 
 from brokers.binance.client import VenueClient
+from brokers.binance.errors import Answer
 from brokers.binance.seats import close_seats
 from brokers.binance.spot import SpotBroker
-from brokers.binance.weights import ORDERS, TABLES, UNLISTED, WEIGHTS, Api, row_of, weight_of
+from brokers.binance.weights import (
+    ORDERS,
+    TABLES,
+    UNLISTED,
+    WEIGHTS,
+    Api,
+    look_weight,
+    row_of,
+    weight_of,
+)
 from brokers.budget import Budget, at
 from brokers.budgeting import Priority
+from brokers.doctor import look_at
 from brokers.errors import OrderRejected, OutcomeUnknown, RateLimited
 from brokers.types import OrderRequest, ReportStatus
 from orders.venue_books import read_theirs
@@ -29,7 +40,7 @@ def clock(spot_venue: SpotVenue) -> Clock:
     clock = Clock(AT)
     spot_venue.venue.clock = clock
     spot_venue.open()
-    spot_venue.open(OTHER, "another secret")
+    spot_venue.open(OTHER, "another-secret")
     return clock
 
 
@@ -40,7 +51,7 @@ def two(
     """Of two accounts in two processes, each with a connection to Redis of its own. Both have
     bought, so rules, prices and the clock are known."""
     found = []
-    for key, secret in ((KEY, "secret-of-apikey1"), (OTHER, "another secret")):
+    for key, secret in ((KEY, "secret-of-apikey1"), (OTHER, "another-secret")):
         broker = make_broker(make_account(alice, key, secret), clock)
         redis = Redis.from_url(redis_server)
         broker.client._budget = Budget(lambda redis=redis: redis)  # type: ignore[misc]  # bound
@@ -78,6 +89,18 @@ def test_a_429_in_one_process_slows_the_other(
     assert two[1].order("sale") is not None
     clock.wait(30)
     assert two[1].submit(ask("later")).status is ReportStatus.FILLED
+
+
+def test_a_429_without_words_slows_too(
+    two: tuple[SpotBroker, SpotBroker], spot_venue: SpotVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands before the venue answers with a page of its own: nothing is certain of the
+    request, and the address is asked for patience all the same."""
+    page = Answer(429, {"retry-after": "30"}, b"<html>")
+    monkeypatch.setattr(two[0].client, "_exchange", lambda *asked: page)
+    with pytest.raises(OutcomeUnknown):
+        two[0].account()
+    assert waits(two[1]) == 30
 
 
 def test_a_418_in_one_process_stops_the_other(
@@ -184,6 +207,15 @@ def test_a_refusal_of_our_own_is_certain(
     assert limited.value.venue_code == "HELD"
     assert limited.value.text.startswith("Nothing was sent.")
     assert spot_venue.venue.posts("entry") == 0
+
+
+def test_a_look_weighs_no_more_than_is_taken_for_it(desk: Desk) -> None:
+    """The account doctor's, of an account that holds something."""
+    desk.place("buy", "1")
+    before = int(desk.venue.weigh(0)["X-MBX-USED-WEIGHT-1M"])
+    assert look_at(desk.account).complete
+    weighed = int(desk.venue.weigh(0)["X-MBX-USED-WEIGHT-1M"]) - before
+    assert weighed <= look_weight(Api.SPOT) <= weighed + 25
 
 
 def test_a_process_without_redis_goes_on(alice: Any, spot_venue: SpotVenue, clock: Clock) -> None:

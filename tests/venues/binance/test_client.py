@@ -15,13 +15,14 @@ from django.conf import settings as project
 from brokers.binance.client import VenueClient
 from brokers.binance.seats import LIVE, TEST, addresses_of, seat_of
 from brokers.binance.spot import open_spot
+from brokers.doctor import look_at
 from brokers.errors import BadCredentials, BrokerError, NotSent, OutcomeUnknown, RateLimited
 from brokers.services import update_account
 from brokers.types import OrderRequest
 from tests.venues.binance.fixtures import (
     KEY,
+    PATIENT,
     SECRET,
-    SHORT,
     Desk,
     SpotVenue,
     make_account,
@@ -127,9 +128,9 @@ def test_who_was_told_to_wait_asks_nothing_until_then(alice: Any, spot_venue: Sp
     clock = Clock()
     spot_venue.venue.clock = clock
     spot_venue.open()
-    spot_venue.open("apikey2", "another secret")
+    spot_venue.open("apikey2", "another-secret")
     first = make_broker(make_account(alice), clock)
-    second = make_broker(make_account(alice, "apikey2", "another secret"), clock)
+    second = make_broker(make_account(alice, "apikey2", "another-secret"), clock)
     first.client.get_account()
     spot_venue.venue.fault("account", "refuse_429", key=KEY, retry_after=7)
     with pytest.raises(RateLimited):
@@ -169,6 +170,16 @@ def test_nobody_listens(client: VenueClient, spot_venue: SpotVenue) -> None:
 
 def test_an_answer_that_comes_byte_by_byte_is_left(client: VenueClient) -> None:
     """Each byte starts a time-out anew; the whole has a time of its own."""
+
+    class Dripped:
+        connect = 10.0
+        reads = iter((20.0, 0.3))  # for a byte, for them all
+
+        @property
+        def read(self) -> float:
+            return next(self.reads)
+
+    client._timeouts = Dripped()  # type: ignore[assignment]  # it stands in for them
     with dripping() as url:
         client.API_URL = f"{url}/api"
         with pytest.raises(OutcomeUnknown) as failed:
@@ -204,7 +215,7 @@ def test_no_secret_is_in_a_text(alice: Any, spot_venue: SpotVenue) -> None:
     spot_venue.open()
     account = make_account(alice)
     broker = make_broker(account)
-    texts = [repr(broker), repr(broker.client), repr(seat_of(account, utc_now, SHORT))]
+    texts = [repr(broker), repr(broker.client), repr(seat_of(account, utc_now, PATIENT))]
     for kind in ("refuse_500", "accept_then_close", "refuse_401", "truncated_json"):
         spot_venue.venue.fault("account", kind, key=KEY)
         with pytest.raises(BrokerError) as failed:
@@ -225,12 +236,32 @@ def test_an_account_without_a_key_is_told_so(alice: Any, spot_venue: SpotVenue) 
         open_spot(account, utc_now)
 
 
+@pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} "])
+def test_what_was_pasted_around_a_key_is_left_out(
+    alice: Any, spot_venue: SpotVenue, key: str
+) -> None:
+    spot_venue.open()
+    assert make_broker(make_account(alice, key, f" {SECRET}\n")).account().cash == 30_000
+
+
+@pytest.mark.parametrize("key", [f"{KEY}…", f"{KEY} {KEY}", f"{KEY}\n{KEY}", "ключ", "  "])
+def test_a_key_that_can_be_no_header_is_refused_before_anything_is_sent(
+    alice: Any, spot_venue: SpotVenue, key: str
+) -> None:
+    look = look_at(make_account(alice, key))
+    (line,) = look.hindrances
+    assert look.complete
+    assert line.code == "BAD_CREDENTIALS"
+    assert KEY not in line.text
+    assert spot_venue.venue.notes == []
+
+
 def test_replaced_credentials_open_a_new_seat(alice: Any, spot_venue: SpotVenue) -> None:
     spot_venue.open()
-    spot_venue.open("apikey2", "another secret", USDT="7")
+    spot_venue.open("apikey2", "another-secret", USDT="7")
     account = make_account(alice)
     assert make_broker(account).account().cash == 30_000
-    fresh = {"api_key": "apikey2", "api_secret": "another secret"}
+    fresh = {"api_key": "apikey2", "api_secret": "another-secret"}
     update_account(account=account, now=utc_now(), actor=alice, credentials=fresh)
     assert make_broker(account).account().cash == 7
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from brokers.binance.seats import close_seats
 from brokers.doctor import look_at
 from brokers.models import BrokerAccount
 from brokers.types import Line
@@ -81,6 +80,9 @@ def test_a_wrong_key_is_told(alice: Any, spot_venue: SpotVenue) -> None:
         assert look.complete
         (line,) = look.hindrances
         assert line.code == "BAD_CREDENTIALS"
+        assert line.text.startswith("Binance spot (testnet) can't be used with this key: ")
+        assert line.text.endswith(".")
+        assert "Press New key" in line.what_to_do
 
 
 def test_a_venue_that_does_not_answer_proves_nothing(
@@ -90,6 +92,20 @@ def test_a_venue_that_does_not_answer_proves_nothing(
     look = look_at(account)
     assert not look.complete
     assert look.hindrances == []
+    line = look.lines[-1]
+    assert line.text.startswith("Binance spot (testnet) did not tell what was asked: ")
+    assert "Nothing is known to be wrong with the key" in line.what_to_do
+
+
+@pytest.mark.parametrize("seconds", [-8, -3, 3, 8])
+def test_a_check_asks_the_time_anew(
+    account: BrokerAccount, spot_venue: SpotVenue, seconds: int
+) -> None:
+    assert found(account)["clock"].ok
+    spot_venue.venue.skew = timedelta(seconds=seconds)
+    told = re.search(r"differ by (\d+\.\d) s", found(account)["clock"].text)
+    assert told is not None
+    assert abs(float(told[1]) - abs(seconds)) < 1
 
 
 def test_a_locked_symbol_is_told_with_the_venue_s_word(
@@ -99,7 +115,6 @@ def test_a_locked_symbol_is_told_with_the_venue_s_word(
     make_strategy(alice, account, profile, symbols=["BTCUSDT", "ETHUSDT"])
     assert "BTCUSDT, ETHUSDT" in found(account)["symbols"].text
     spot_venue.venue.books.markets["BTCUSDT"].status = "BREAK"
-    close_seats()  # what is known of a symbol is kept for a while
     lines = found(account)
     line = lines["locked_symbols"]
     assert (line.ok, line.hard) == (False, False)

@@ -147,7 +147,7 @@ def test_a_pair_that_took_too_long_to_prepare_does_not_leave(
     desk: Desk, spot_venue: SpotVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then somebody may have been told that it never arrived."""
-    both, client, judged = pair(desk), desk.broker.client, desk.broker._judged
+    both, client, judged = pair(desk), desk.broker.client, desk.broker._fitting._judged
     late, now = [timedelta(0)], client.now
 
     def slowly(request: OrderRequest) -> Any:
@@ -155,7 +155,7 @@ def test_a_pair_that_took_too_long_to_prepare_does_not_leave(
         return judged(request)
 
     monkeypatch.setattr(client, "now", lambda: now() + late[0])
-    monkeypatch.setattr(desk.broker, "_judged", slowly)
+    monkeypatch.setattr(desk.broker._fitting, "_judged", slowly)
     with pytest.raises(NotSent, match="too long"):
         desk.broker.submit_pair(*both)
     assert spot_venue.venue.posts(both[1].client_order_id) == 0

@@ -183,14 +183,15 @@ def test_an_order_that_took_too_long_to_prepare_is_not_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By then another worker may have been told that it was lost."""
-    judged, later = desk.broker._judged, desk.broker.client.now() + timedelta(seconds=30)
+    fitting, later = desk.broker._fitting, desk.broker.client.now() + timedelta(seconds=30)
+    judged = fitting._judged
 
     def slow(request: Any) -> Any:
         found = judged(request)
         monkeypatch.setattr(desk.broker.client, "now", lambda: later)
         return found
 
-    monkeypatch.setattr(desk.broker, "_judged", slow)
+    monkeypatch.setattr(fitting, "_judged", slow)
     with pytest.raises(NotSent, match="too long"):
         desk.place("buy", "1", id="late")
     assert desk.venue.posts("late") == 0
@@ -283,6 +284,60 @@ def test_rules_grow_old_after_an_hour(alice: Any, spot_venue: SpotVenue) -> None
         at[0] += timedelta(minutes=minutes)
         broker.instrument("BTCUSDT")
         assert len(spot_venue.venue.asked("instrument")) == read
+
+
+@pytest.fixture
+def hours(alice: Any, spot_venue: SpotVenue) -> tuple[Desk, list[datetime]]:
+    """A desk whose time goes on by hand."""
+    at = [datetime(2026, 3, 18, 15, 0, tzinfo=UTC)]
+    spot_venue.venue.clock = lambda: at[0]
+    spot_venue.open(USDT="30000", BTC="5", ETH="5")
+    desk = Desk(spot_venue, make_account(alice))
+    desk.broker = make_broker(desk.account, lambda: at[0])
+    return desk, at
+
+
+@pytest.mark.parametrize("operation", ["instrument", "prices", "time"])
+def test_an_exit_leaves_by_what_was_known_where_an_entry_waits(
+    hours: tuple[Desk, list[datetime]], operation: str
+) -> None:
+    desk, at = hours
+    desk.place("buy", "1")
+    at[0] += timedelta(minutes=61)
+    desk.venue.fault(operation, "refuse_500", times=2)
+    with pytest.raises(NotSent):
+        desk.place("buy", "1")
+    assert desk.place("sell", "1", reduce_only=True).status is R.FILLED
+    at[0] += timedelta(minutes=1)
+    read = len(desk.venue.asked(operation))
+    desk.place("buy", "1")
+    assert len(desk.venue.asked(operation)) == read + 1
+
+
+def test_a_delisted_pair_spoils_no_position(hours: tuple[Desk, list[datetime]]) -> None:
+    desk, at = hours
+    assert len(desk.broker.positions()) == 2
+    at[0] += timedelta(minutes=58)
+    desk.venue.add_market("DOGE", "USDT", "1")
+    desk.broker.instrument("DOGEUSDT")  # the list of names is read again
+    at[0] += timedelta(minutes=3)  # and rules are an hour old
+    del desk.venue.books.markets["ETHUSDT"]
+    assert [each.symbol for each in desk.broker.positions()] == ["BTCUSDT"]
+    assert desk.broker.instrument("ETHUSDT") is None
+
+
+def test_a_symbol_that_trades_again_is_seen_within_a_minute(
+    hours: tuple[Desk, list[datetime]],
+) -> None:
+    desk, at = hours
+    desk.venue.books.markets["BTCUSDT"].status = "BREAK"
+    tradable = []
+    for seconds in (0, 59, 1):
+        at[0] += timedelta(seconds=seconds)
+        instrument = desk.broker.instrument("BTCUSDT")
+        desk.venue.books.markets["BTCUSDT"].status = "TRADING"
+        tradable.append(instrument is not None and instrument.tradable)
+    assert tradable == [False, False, True]
 
 
 def test_an_order_whose_rules_can_not_be_read_was_not_sent(desk: Desk) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from tests.venues.binance import engine
 from tests.venues.binance.books import Refused
 
 ZERO = Decimal(0)
-WORKING = ("NEW", "PARTIALLY_FILLED")
+WORKING = engine.WORKING
 TYPES = (
     "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET",
     "TRAILING_STOP_MARKET",
@@ -21,23 +22,8 @@ TYPES = (
 
 
 @dataclass(slots=True)
-class Market:
-    base: str
-    quote: str
-    last: Decimal
-    bid: Decimal
-    ask: Decimal
-    filters: dict[str, dict[str, object]]
-    status: str = "TRADING"
+class Market(engine.Market):
     types: tuple[str, ...] = TYPES
-    depth: Decimal | None = None
-    """How much an order finds at the touch; None for as much as it wants."""
-    orders: int = 0
-    trades: int = 0
-
-    @property
-    def symbol(self) -> str:
-        return self.base + self.quote
 
 
 @dataclass(slots=True)
@@ -57,41 +43,12 @@ class Trade:
 
 
 @dataclass(slots=True)
-class Order:
+class Order(engine.Order):
     """Of the ordinary book."""
 
-    id: int
-    client_id: str
-    symbol: str
-    side: str
-    type: str
-    tif: str
-    quantity: Decimal
-    created_at: datetime
-    updated_at: datetime
-    price: Decimal = ZERO
     position_side: str = "BOTH"
     reduce_only: bool = False
-    status: str = "NEW"
-    filled: Decimal = ZERO
-    spent: Decimal = ZERO
     trades: list[Trade] = field(default_factory=list)
-
-    @property
-    def buys(self) -> bool:
-        return self.side == "BUY"
-
-    @property
-    def working(self) -> bool:
-        return self.status in WORKING
-
-    @property
-    def rest(self) -> Decimal:
-        return self.quantity - self.filled
-
-    @property
-    def limited(self) -> bool:
-        return self.price > 0
 
     @property
     def closes(self) -> bool:
@@ -200,11 +157,7 @@ class Account:
 
     def find(self, symbol: str, *, order_id: int | None = None, name: str = "") -> Order | None:
         """The newest that fits."""
-        for order in reversed(self.orders):
-            named = order.id == order_id if order_id is not None else order.client_id == name
-            if order.symbol == symbol and named:
-                return order
-        return None
+        return engine.newest(self.orders, symbol, order_id, name)
 
     def find_algo(self, *, algo_id: int | None = None, name: str = "") -> Algo | None:
         for algo in reversed(self.algos):
@@ -213,8 +166,7 @@ class Account:
         return None
 
     def trades(self, symbol: str) -> list[Trade]:
-        found = [each for order in self.orders for each in order.trades if each.symbol == symbol]
-        return sorted(found, key=lambda each: each.id)
+        return engine.of_symbol((each for order in self.orders for each in order.trades), symbol)
 
 
 class Books:
@@ -259,7 +211,7 @@ class Books:
         market = self.markets[symbol]
         for account in self.accounts.values():
             for order in [each for each in account.orders if each.working]:
-                if order.symbol == symbol and _within(order, market):
+                if order.symbol == symbol and order.within(market):
                     self.fill(account, order, order.rest, order.price, now, maker=True)
             for algo in [each for each in account.algos if each.working]:
                 if algo.symbol == symbol:
@@ -324,21 +276,15 @@ class Books:
             Trade(market.trades, order.id, order.symbol, order.position_side, price, quantity,
                   realized, fee, asset, now, order.buys, maker)
         )  # fmt: skip
-        order.filled += quantity
-        order.spent += quantity * price
-        order.updated_at = now
-        order.status = "FILLED" if order.rest <= 0 else "PARTIALLY_FILLED"
+        order.note(quantity, quantity * price, now)
 
     def _take(self, account: Account, order: Order, market: Market, now: datetime) -> None:
         """As it comes to the book: what is there at its price fills it at once."""
-        price = market.ask if order.buys else market.bid
-        there = order.rest if market.depth is None else min(order.rest, market.depth)
-        meets = _within(order, market)
-        if order.tif == "FOK" and there < order.rest:
-            meets = False
-        if meets and there > 0:
+        there = order.at_once(market)
+        if there > 0:
+            price = market.ask if order.buys else market.bid
             self.fill(account, order, there, price, now, maker=False)
-        if order.working and (not order.limited or order.tif in ("IOC", "FOK")):
+        if order.working and not order.stays:
             self.end(order, "EXPIRED", now)
 
     # Money
@@ -401,11 +347,5 @@ def _move(position: Position, change: Decimal, price: Decimal) -> Decimal:
     return realized
 
 
-def _within(order: Order, market: Market) -> bool:
-    if not order.limited:
-        return True
-    return market.ask <= order.price if order.buys else market.bid >= order.price
-
-
 def working_orders(account: Account) -> Iterator[Order]:
-    return (each for each in account.orders if each.working)
+    return engine.working(account.orders)

@@ -2,61 +2,31 @@
 
 from typing import Any
 
-from tests.venues.binance.control import LAG_SECONDS, MONEY, NEVER_LIMITED, QUOTE, STATUSES
+from tests.venues.binance.control import NEVER_LIMITED, QUOTE, STATUSES, BinanceCommands
 from tests.venues.binance_futures.books import Account, Algo, Order
 from tests.venues.binance_futures.server import Server
 from tests.venues.binance_futures.sockets import Sockets
 from tests.venues.binance_futures.venue import Venue, filters
-from tests.venues.control import Commands
 
 CENTS = {"minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01"}
 ALGO_STATUSES = {**STATUSES, "TRIGGERING": "open", "TRIGGERED": "open", "FINISHED": "filled"}
 
 
-class FuturesCommands(Commands):
+class FuturesCommands(BinanceCommands):
     def __init__(self, port: int) -> None:
-        self._venue = Venue(weight_limit=NEVER_LIMITED)
-        super().__init__(
-            lambda number: Server(self._venue, number), port, lambda: Sockets(self._venue)
-        )
-        self._venue.script = self._script
+        venue = Venue(weight_limit=NEVER_LIMITED)
+        super().__init__(venue, lambda number: Server(venue, number), port, lambda: Sockets(venue))
 
-    def open_account(self, key: str, secret: str) -> None:
-        self._venue.open_account(key, secret, **{QUOTE: MONEY})
+    def _list(self, base: str, price: str) -> None:
+        self._venue.add_market(base, QUOTE, price, filters=filters(PRICE_FILTER=CENTS))
 
-    def set_price(self, symbol: str, price: str) -> None:
-        if symbol not in self._venue.books.markets:
-            base = symbol.removesuffix(QUOTE)
-            self._venue.add_market(base, QUOTE, price, filters=filters(PRICE_FILTER=CENTS))
-        self._venue.set_price(symbol, price)
-
-    def lag(self, key: str, lags: bool) -> None:
-        self._venue.books.accounts[key].order_lag = LAG_SECONDS if lags else 0
-
-    def books(self, key: str) -> dict[str, Any]:
-        with self._venue.lock:
-            account = self._venue.books.accounts[key]
-            markets = self._venue.books.markets.values()
-            return {
-                "orders": _orders(account),
-                "fills": [
-                    {"id": f"{trade.symbol}:{trade.id}", "quantity": str(trade.quantity)}
-                    for each in account.orders
-                    for trade in each.trades
-                ],
-                "positions": {
-                    symbol: str(each.amount) for (symbol, _), each in account.positions.items()
-                },
-                "steps": {each.symbol: each.filters["LOT_SIZE"]["stepSize"] for each in markets},
-            }
-
-    def heard_of(self, key: str, client_order_id: str) -> list[str]:
-        with self._venue.lock:
-            return [
-                f"{each.operation} taken {each.taken} {each.params}"
-                for each in self._venue.notes
-                if each.key == key and client_order_id in each.params.values()
-            ]
+    def _standing(self, account: Account) -> dict[str, Any]:
+        held, markets = account.positions.items(), self._venue.books.markets.values()
+        return {
+            "orders": _orders(account),
+            "positions": {symbol: str(each.amount) for (symbol, _), each in held},
+            "steps": {each.symbol: each.filters["LOT_SIZE"]["stepSize"] for each in markets},
+        }
 
 
 def _orders(account: Account) -> list[dict[str, Any]]:

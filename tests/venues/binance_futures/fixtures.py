@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,12 +19,13 @@ from tests.venues.binance_futures.books import Account
 from tests.venues.binance_futures.server import Server, serving
 from tests.venues.binance_futures.venue import Number, Venue
 from tests.venues.contract.desk import order
+from tests.venues.patience import patience
 from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import make_profile, make_strategy, make_token
 from tradehub.testing.hub import Clock, Hub
 
 KEY, SECRET = "apikey1", "secret-of-apikey1"
-SHORT = Timeouts(connect=1, read=0.5)
+PATIENT = cast(Timeouts, patience)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def make_account(
 
 
 def make_broker(account: BrokerAccount, now: Callable[[], datetime] = utc_now) -> FuturesBroker:
-    """As `open_futures`, with time-outs that a test can wait for."""
-    return FuturesBroker(seat_of(account, now, SHORT), read_options(account))
+    """As `open_futures`, with time-outs that a test can shorten (`hurried`)."""
+    return FuturesBroker(seat_of(account, now, PATIENT), read_options(account))
 
 
 @pytest.fixture

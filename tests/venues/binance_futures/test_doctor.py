@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from brokers.binance.seats import close_seats
 from brokers.doctor import look_at
 from brokers.models import BrokerAccount
 from brokers.types import Line
@@ -115,7 +114,6 @@ def test_a_locked_symbol_is_told_with_the_venue_s_word(
     make_strategy(alice, account, profile, symbols=["BTCUSDT", "ETHUSDT"])
     assert "BTCUSDT, ETHUSDT" in found(account)["symbols"].text
     futures_venue.venue.books.markets["BTCUSDT"].status = "SETTLING"
-    close_seats()  # what is known of a symbol is kept for a while
     lines = found(account)
     line = lines["locked_symbols"]
     assert (line.ok, line.hard) == (False, False)

@@ -1,6 +1,6 @@
 """What is Binance futures' own, beside the contract of all venues: its traps, each by name."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -590,3 +590,59 @@ def test_what_waits_is_looked_at_once_for_all_orders_that_are_older(desk: Desk) 
     assert len(make_broker(desk.account, clock).fills(since)) == 3
     asked = [each for each in desk.venue.asked("order") if "clientAlgoId" in each.params]
     assert len(asked) == 1
+
+
+# ---- ids that others gave ----
+
+
+@pytest.mark.parametrize("name", ["web:1/2", "x-a_b.C-9"])
+def test_an_order_with_any_id_that_the_venue_takes_can_be_cancelled(desk: Desk, name: str) -> None:
+    """The owner's own, too: what is signed is what is sent."""
+    desk.place("buy", "1", "limit", id=name, limit_price="90")
+    assert desk.broker.cancel(name).status is R.CANCELED
+
+
+# ---- what is kept of the market ----
+
+
+@pytest.fixture
+def hours(desk: Desk) -> tuple[Desk, list[datetime]]:
+    """A desk whose time goes on by hand."""
+    at = [utc_now()]
+    desk.venue.clock = lambda: at[0]
+    desk.broker = make_broker(desk.account, lambda: at[0])
+    return desk, at
+
+
+@pytest.mark.parametrize("operation", ["instrument", "time"])
+def test_an_exit_leaves_by_what_was_known_where_an_entry_waits(
+    hours: tuple[Desk, list[datetime]], operation: str
+) -> None:
+    desk, at = hours
+    desk.place("buy", "1")
+    at[0] += timedelta(minutes=61)
+    desk.venue.fault(operation, "refuse_500", times=2)
+    with pytest.raises(NotSent):
+        desk.place("buy", "1")
+    assert desk.place("sell", "1", reduce_only=True).status is R.FILLED
+
+
+def test_a_contract_that_was_delisted_spoils_no_price(desk: Desk) -> None:
+    desk.venue.add_market("GONE", "USDT", "1")
+    assert set(desk.broker.quotes(["BTCUSDT", "GONEUSDT"])) == {"BTCUSDT", "GONEUSDT"}
+    del desk.venue.books.markets["GONEUSDT"]
+    assert set(desk.broker.quotes(["BTCUSDT", "GONEUSDT"])) == {"BTCUSDT"}
+
+
+def test_a_contract_that_trades_again_is_seen_within_a_minute(
+    hours: tuple[Desk, list[datetime]],
+) -> None:
+    desk, at = hours
+    desk.venue.books.markets["BTCUSDT"].status = "SETTLING"
+    tradable = []
+    for seconds in (0, 59, 1):
+        at[0] += timedelta(seconds=seconds)
+        instrument = desk.broker.instrument("BTCUSDT")
+        desk.venue.books.markets["BTCUSDT"].status = "TRADING"
+        tradable.append(instrument is not None and instrument.tradable)
+    assert tradable == [False, False, True]

@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
+from brokers.binance.futures import FuturesBroker
 from brokers.binance.seats import close_seats
+from brokers.errors import OutcomeUnknown
 from brokers.registry import connect
+from brokers.types import OrderReport, OrderRequest
 from orders import syncing
 from orders.models import Drift, Fill, Position, Reconciliation
 from orders.reconciling import claim_comparison, reconcile_now, require_reconciliation
-from orders.recording import makes_way
+from orders.recording import makes_way, record_report
+from orders.tests.test_recording import make_order
 from tests.venues.binance_futures.books import Account, Algo, Order
 from tests.venues.binance_futures.fixtures import KEY, FuturesVenue, make_futures_hub
+from tradehub.core.words import OrderSide, OrderType, TimeInForce
+from tradehub.lib.db import in_write_transaction
 from tradehub.testing.builders import make_strategy, make_token
 from tradehub.testing.hub import Hub
 
@@ -280,6 +286,53 @@ def test_a_stop_closes_the_whole_position_while_one_strategy_alone_holds_it(
     quantities = {each.strategy_id: each.quantity for each in Position.objects.all()}
     assert quantities == {hub.strategy.pk: 0, other.pk: 3}
     assert held(futures_venue) == 3
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_stop_on_its_way_while_another_strategy_enters_is_placed_anew_at_once(
+    alice: Any, futures_venue: FuturesVenue, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """It was asked for while one strategy alone held the symbol; a stream tells of the other's
+    fill before its answer. `lost`: no answer comes, and the stop is found later."""
+    limits = {**LIMITS, "on_unprotected": "close"}
+    hub = make_futures_hub(alice, futures_venue, limits, options={"stops": "close_position"})
+    other = make_strategy(hub.owner, hub.account, hub.profile, "Other")
+    beside = replace(hub, strategy=other, token=make_token(other))
+    submit = FuturesBroker.submit
+
+    def meanwhile(broker: FuturesBroker, request: OrderRequest) -> OrderReport:
+        report = submit(broker, request)
+        if request.closes_all:
+            monkeypatch.setattr(FuturesBroker, "submit", submit)
+            fill_beside(beside, broker)
+            if lost:
+                raise OutcomeUnknown("closed")
+        return report
+
+    monkeypatch.setattr(FuturesBroker, "submit", meanwhile)
+    send(hub, action="buy", quantity="2", stop_loss="95")
+    if lost:
+        assert [each.status for each in hub.orders(role="stop_loss")] == ["unconfirmed"]
+        hub.sweep()
+    assert working(futures_venue) == [("SELL", "STOP_MARKET", D(2), D(95))]
+    stops = [(x.status, x.closes_all) for x in hub.orders(role="stop_loss")]
+    assert stops == [("canceled", True), ("open", False)]
+    assert not hub.orders(role="exit"), "its stop worked all the while"
+
+
+def fill_beside(hub: Hub, broker: FuturesBroker) -> None:
+    """An entry of another strategy fills; a stream tells it, which does not hold the lane."""
+    entry = make_order(hub, symbol="BTCUSDT", quantity=3, status="open")
+    request = OrderRequest(
+        client_order_id=entry.client_order_id,
+        symbol="BTCUSDT",
+        side=OrderSide.BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=D(3),
+    )
+    report = broker.submit(request)
+    in_write_transaction(lambda: record_report(hub.account.pk, entry.pk, report, now=hub.clock()))
 
 
 @pytest.mark.parametrize("mode", ["one_way", "hedge"])

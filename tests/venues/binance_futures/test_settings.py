@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from brokers.doctor import look_at
 from brokers.errors import NotSent, OrderRejected, RateLimited, Unsupported
 from tests.venues.binance_futures.books import Account
 from tests.venues.binance_futures.fixtures import (
@@ -95,6 +96,30 @@ def test_entries_wait_until_the_position_mode_is_agreed_on_and_exits_pass(
     with pytest.raises(Unsupported, match="position_mode"):
         desk.place("buy", "1")
     assert desk.place("sell", "1", reduce_only=True).filled_quantity == 1
+
+
+def test_an_entry_is_denied_by_the_mode_of_now_only(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    there.hedged = True
+    desk = Desk(futures_venue, make_account(alice))
+    with pytest.raises(Unsupported, match="position_mode"):
+        desk.place("buy", "1")
+    there.hedged = False
+    assert desk.place("buy", "1").filled_quantity == 1
+
+
+def test_a_check_forgets_how_symbols_are_set(
+    alice: Any, futures_venue: FuturesVenue, there: Account
+) -> None:
+    """Their owner may have changed them at the venue's own site."""
+    account = make_account(alice, leverage="5")
+    Desk(futures_venue, account).place("buy", "1")
+    Desk(futures_venue, account).place("sell", "1", reduce_only=True)
+    there.setting("BTCUSDT").leverage = 20
+    assert look_at(account).hindrances == []
+    Desk(futures_venue, account).place("buy", "1")
+    assert there.setting("BTCUSDT").leverage == 5
 
 
 def test_a_mode_that_was_changed_there_meanwhile_is_read_again(

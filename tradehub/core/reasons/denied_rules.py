@@ -130,6 +130,15 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "or two senders of one strategy have different clocks.",
     ),
     (
+        "NOT_CLEARED",
+        "What it was to follow has not made way",
+        "The alert cancels orders and enters anew. One of those works on at the venue, though it "
+        "was asked to cancel it, or has filled while it was cancelled. The new entry was measured "
+        "without that order and would come on top of it, past your limits, so it did not leave.",
+        "Look at the order that the sentence names and at what is held now. If you still want the "
+        "new entry, send it again.",
+    ),
+    (
         "PRICE_MISSING",
         "There is no price to work with",
         "Neither the alert nor the account's price source has a price for this symbol, so neither "
@@ -141,8 +150,10 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "PRICE_STALE",
         "The latest price is too old",
         "The newest price of this symbol is older than max_price_age_seconds, so a limit that is "
-        "measured with it can't be trusted.",
-        "Check the venue's price stream on the status page, or raise max_price_age_seconds.",
+        "measured with it can't be trusted; or it is so old that a paper account with a venue's "
+        "prices lets no market order fill at it (five minutes), as while the market is closed.",
+        "Check the venue's price stream on the status page, or raise max_price_age_seconds. While "
+        "the market is closed, send a limit order: it waits.",
     ),
     (
         "PRICE_OUTSIDE_COLLAR",

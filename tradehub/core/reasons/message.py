@@ -30,9 +30,10 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "UNRESOLVED_PLACEHOLDER",
         "A placeholder was not filled in",
         "The alert still holds text such as {{close}}. TradingView replaces only the placeholders "
-        "it knows, and strategy placeholders only in alerts on a strategy.",
-        "Check the spelling of the placeholder, and that an alert with {{strategy.…}} was made on "
-        "a strategy and not on an indicator.",
+        "it knows, and strategy placeholders only in alerts on a strategy. What is sent by hand or "
+        "by another program is replaced by nobody.",
+        "Check the spelling of the placeholder. Put a value in its place where TradingView doesn't "
+        "send the message; make an alert with {{strategy.…}} on a strategy, not on an indicator.",
     ),
     (
         "CONTRADICTORY_FIELDS",

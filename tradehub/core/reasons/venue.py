@@ -56,18 +56,52 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "VENUE_ACCOUNT_TAKEN",
         "This account at the venue is connected already",
-        "The venue says that this key is of an account which another row of this hub trades "
-        "already. Two rows for one account would each take what the other trades for their own, "
-        "and count the same money twice. So the second one sends no entries.",
-        "Trade on the first row, with several strategies if you like. Or delete the row that never "
+        "The venue says that this key is of an account that another broker account here trades "
+        "already. Two for one would each take what the other trades for their own, and count the "
+        "same money twice. So the second one sends no entries.",
+        "Trade on the first one, with several strategies if you like. Or delete the one that never "
         "had an order, then check this one again.",
     ),
     (
         "VENUE_ACCOUNT_CHANGED",
         "The key belongs to another account at the venue",
         "The row was opened for one account at the venue, and the key that was entered now is of "
-        "another one. Orders and positions of both would be mixed, so no entries are sent.",
-        "Enter a key of the first account, or open another broker account here for the new key.",
+        "another one. Orders and positions of both would be mixed, so nothing is sent there, exits "
+        "and stops included, and nothing is compared: everything waits. What rests at the first "
+        "account still works there.",
+        "Enter a key of the first account, or open another broker account here for the new key. "
+        "Until then look after open positions at the venue itself.",
+    ),
+    (
+        "HELD",
+        "TradeHub waited for room in the venue's rate",
+        "The venue counts requests, and what was left of its limit is kept for what is more "
+        "urgent: exits, cancels and stops. So this request was not sent at all.",
+        "Nothing to do at once: there is room again after the seconds that the text names. If it "
+        "happens often, fewer strategies should share the account or the address.",
+    ),
+    (
+        "POSITION_MODE",
+        "The account's position mode is not the one set here",
+        "Binance has each futures account either in one-way or in hedge mode, and the option "
+        "position_mode here says the other one. An entry would mean something else than it says, "
+        "so none is sent. Exits pass.",
+        "Change the mode at Binance, which takes a flat account without orders, or the option on "
+        "the account's page here. Then check the account.",
+    ),
+    (
+        "BOTH_SIDES",
+        "The other side of the symbol is open",
+        "The account is in hedge mode, where long and short of a symbol may be held side by side. "
+        "TradeHub counts a symbol as one position, so it opens no second side.",
+        "Close the side that is open, then send the alert again.",
+    ),
+    (
+        "LEVERAGE_HELD",
+        "The symbol is in use at another leverage",
+        "Binance has one leverage for a symbol. Something is held or waits there at another one "
+        "than this entry asks for, and a change would be one of that too, so nothing was sent.",
+        "Close and cancel what is there first, or set the same leverage on the account.",
     ),
     (
         "UNPROTECTED_POSITION",
