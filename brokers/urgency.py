@@ -110,14 +110,15 @@ def prioritised(broker: C) -> C:
     """Of an adapter's class: its methods say how urgent their requests are."""
     for name, priority in PRIORITIES.items():
         setattr(broker, name, _at(priority, getattr(broker, name)))
-    submit = broker.submit  # type: ignore[attr-defined]  # a `Broker`, whose methods a TypeVar can't name
+    adapter: Any = broker
+    submit = adapter.submit
 
     @wraps(submit)
     def ordered(self: Any, request: Any) -> Any:
         with at(Priority.FIRST if request.reduce_only else Priority.NORMAL):
             return submit(self, request)
 
-    broker.submit = ordered  # type: ignore[attr-defined]  # as above
+    adapter.submit = ordered
     return broker
 
 

@@ -384,17 +384,17 @@ def asked_for(hub: Hub) -> tuple[Any, dict[Decimal, Decimal]]:
     return asked.stop_price, {each.price: each.quantity for each in targets}
 
 
+def take(hub: Hub, price: int, *, quantity: int) -> None:
+    """A target fills."""
+    sale: dict[str, Any] = {"side": "sell", "role": "take_profit", "reduce_only": True}
+    target = make_order(hub, quantity=quantity, limit_price=D(price), **sale)
+    say(hub, target, report(target, "filled", fill(target, quantity, price)))
+
+
 def test_what_a_target_has_taken_it_does_not_take_again_as_the_entry_fills_on(hub: Hub) -> None:
     entry = make_order(hub, protection=asks(140, (160, "0.5"), (170, "0.5")))
     say(hub, entry, report(entry, "partially_filled", fill(entry, 6, 150)))
-    sale: dict[str, Any] = {
-        "side": "sell",
-        "role": "take_profit",
-        "reduce_only": True,
-        "limit_price": D(160),
-    }
-    target = make_order(hub, quantity=3, **sale)
-    say(hub, target, report(target, "filled", fill(target, 3, 160)))
+    take(hub, 160, quantity=3)
     assert asked_for(hub) == (140, {170: 3})
     entry.refresh_from_db()
     say(hub, entry, report(entry, "filled", fill(entry, 4, 150)))
@@ -405,14 +405,7 @@ def test_prices_that_hang_on_the_entry_s_follow_it_and_targets_keep_what_is_left
     profits = [{"percent": "10", "fraction": "0.5"}, {"percent": "20", "fraction": "0.5"}]
     entry = make_order(hub, protection={"stop_loss": {"percent": "10"}, "take_profits": profits})
     say(hub, entry, report(entry, "partially_filled", fill(entry, 6, 100)))
-    sale: dict[str, Any] = {
-        "side": "sell",
-        "role": "take_profit",
-        "reduce_only": True,
-        "limit_price": D(110),
-    }
-    target = make_order(hub, quantity=3, **sale)
-    say(hub, target, report(target, "filled", fill(target, 3, 110)))
+    take(hub, 110, quantity=3)
     entry.refresh_from_db()
     say(hub, entry, report(entry, "filled", fill(entry, 4, 200)))
     assert asked_for(hub) == (126, {154: 2, 168: 5})
@@ -433,14 +426,7 @@ def test_an_entry_that_took_another_s_place_goes_on_where_that_one_was(hub: Hub)
     said = asks(140, (160, "0.5"), (170, "0.5"))
     old = make_order(hub, protection=said)
     say(hub, old, report(old, "partially_filled", fill(old, 6, 150)))
-    sale: dict[str, Any] = {
-        "side": "sell",
-        "role": "take_profit",
-        "reduce_only": True,
-        "limit_price": D(160),
-    }
-    target = make_order(hub, quantity=3, **sale)
-    say(hub, target, report(target, "filled", fill(target, 3, 160)))
+    take(hub, 160, quantity=3)
     new = make_order(hub, quantity=4, protection=said, replaces=old)
     say(hub, new, report(new, "filled", fill(new, 4, 150)))
     assert asked_for(hub) == (140, {160: 2, 170: 5})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from redis import RedisError
 
 from brokers.models import BrokerAccount
 from orders.models import Fill
@@ -78,14 +79,14 @@ def test_a_process_that_ends_lets_another_go_on_at_once(
         assert two.station.polls
 
 
+def away(*given: Any, **more: Any) -> None:
+    """What Redis is asked for."""
+    raise RedisError
+
+
 def test_without_redis_what_is_followed_is_kept(
     sockets: Sockets, accounts: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from redis import RedisError
-
-    def away(*given: Any, **more: Any) -> None:
-        raise RedisError
-
     with following(utc_now, lease=LEASE) as process:
         until(lambda: process.follows() == accounts)
         monkeypatch.setattr(process.station.leases.redis, "eval", away)
@@ -97,11 +98,6 @@ def test_without_redis_what_is_followed_is_kept(
 def test_without_redis_an_account_that_was_disabled_is_let_go(
     sockets: Sockets, accounts: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from redis import RedisError
-
-    def away(*given: Any, **more: Any) -> None:
-        raise RedisError
-
     with following(utc_now, lease=LEASE) as process:
         until(lambda: process.follows() == accounts)
         monkeypatch.setattr(process.station.leases.redis, "eval", away)

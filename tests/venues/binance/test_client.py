@@ -168,7 +168,9 @@ def test_nobody_listens(client: VenueClient, spot_venue: SpotVenue) -> None:
         client.get_account()
 
 
-def test_an_answer_that_comes_byte_by_byte_is_left(client: VenueClient) -> None:
+def test_an_answer_that_comes_byte_by_byte_is_left(
+    client: VenueClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each byte starts a time-out anew; the whole has a time of its own."""
 
     class Dripped:
@@ -179,7 +181,7 @@ def test_an_answer_that_comes_byte_by_byte_is_left(client: VenueClient) -> None:
         def read(self) -> float:
             return next(self.reads)
 
-    client._timeouts = Dripped()  # type: ignore[assignment]  # it stands in for them
+    monkeypatch.setattr(client, "_timeouts", Dripped())
     with dripping() as url:
         client.API_URL = f"{url}/api"
         with pytest.raises(OutcomeUnknown) as failed:
