@@ -229,12 +229,14 @@ class Budget:
             if said is not None and budgeting.is_news(limit, said, known):
                 self._raise(charge.place(now), said, now)
 
-    def slow(self, scope: str, retry_after: float, *, asked_at: float, now: float) -> None:
-        """The venue said 429 to a request of `asked_at`."""
+    def slow(self, scope: str, retry_after: float | None, *, asked_at: float, now: float) -> None:
+        """The venue said 429 to a request of `asked_at`; None: without saying for how long."""
         span = current_span()
         if span is not None:
             span.turns.discard(scope)
         known = self._quiet_of(scope, now)
+        if retry_after is None:
+            retry_after = budgeting.untold(known, asked_at=asked_at, now=now)
         quiet = budgeting.slowed(known, retry_after, asked_at=asked_at, now=now)
         self._quieten(scope, quiet, retry_after, now)
         if known.slow_until > now and quiet.gap > known.gap:

@@ -36,6 +36,8 @@ clock better than by half of a question's way, which is long for the first one."
 GAP = 1.0
 """Seconds between two requests where they go one at a time, at first."""
 MOST_GAP = 16.0
+UNTOLD, MOST_UNTOLD = 5.0, 60.0
+"""Seconds to be slow after a 429 that does not say how long: at first, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,14 @@ def slowed(quiet: Quiet, retry_after: float, *, asked_at: float, now: float) -> 
         return replace(quiet, slow_until=now + retry_after, slow_since=now, gap=GAP)
     gap = min(quiet.gap * 2, MOST_GAP) if asked_at > quiet.slow_since else quiet.gap
     return replace(quiet, slow_until=max(quiet.slow_until, now + retry_after), gap=gap)
+
+
+def untold(quiet: Quiet, *, asked_at: float, now: float) -> float:
+    """How long to be slow after a 429 that does not say. Twice as long as the last time when
+    what was sent since is told so again, and that time is not long over."""
+    lasted = quiet.slow_until - quiet.slow_since
+    goes_on = asked_at > quiet.slow_since and now < quiet.slow_until + lasted
+    return min(2 * lasted, MOST_UNTOLD) if goes_on else UNTOLD
 
 
 def stopped(quiet: Quiet, retry_after: float, *, now: float) -> Quiet:

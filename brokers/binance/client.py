@@ -23,7 +23,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from brokers import budget as shared
-from brokers.binance.errors import Answer, Meaning, meaning_of, of_answer, patience_of, read_json
+from brokers.binance.errors import Answer, Meaning, meaning_of, of_answer, read_json, told_patience
 from brokers.binance.site import Site
 from brokers.binance.weights import Api, counters, limits_told, row_of, weight_of
 from brokers.budget import Budget, Charge, Ticket, scope_of
@@ -211,8 +211,7 @@ class VenueClient(Client):
             self._budget.slow(scope, error.retry_after, asked_at=ticket.at, now=now)
         elif answer.status == 429:
             # What stands before the venue has no words for it, and counts all the same.
-            wait = patience_of(answer, "", self.now())
-            self._budget.slow(address, wait, asked_at=ticket.at, now=now)
+            self._budget.slow(address, told_patience(answer), asked_at=ticket.at, now=now)
 
     def _their_time(self) -> float:
         """By which they count; ours until theirs is known."""

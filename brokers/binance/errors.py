@@ -259,11 +259,19 @@ def _within(found: Mapping[str, Any]) -> str:
 def patience_of(answer: Answer, text: str, now: datetime) -> float:
     """In seconds, as the header says; of a ban also the text does. A minute where neither does:
     that is the window in which weights are counted."""
+    wait = told_patience(answer)
+    if wait is not None:
+        return wait
+    ban = _BAN_ENDS.search(text)
+    return 60.0 if ban is None else max(1.0, int(ban[1]) / 1000 - now.timestamp())
+
+
+def told_patience(answer: Answer) -> float | None:
+    """In seconds, of `Retry-After`."""
     try:
         return max(0.0, float(answer.headers["retry-after"]))
     except (KeyError, ValueError):
-        ban = _BAN_ENDS.search(text)
-        return 60.0 if ban is None else max(1.0, int(ban[1]) / 1000 - now.timestamp())
+        return None
 
 
 def _is_code(text: str) -> bool:

@@ -10,6 +10,7 @@ from brokers.budgeting import (
     GAP,
     MOST_GAP,
     SHARES,
+    UNTOLD,
     Limit,
     Priority,
     Quiet,
@@ -19,6 +20,7 @@ from brokers.budgeting import (
     slowed,
     stopped,
     together,
+    untold,
 )
 
 FIRST, NORMAL, REQUIRED, LAST = Priority
@@ -84,6 +86,24 @@ def test_turns_become_rarer_only_for_what_was_sent_in_the_slow_time() -> None:
         quiet = slowed(quiet, 30, asked_at=NOW + 2, now=NOW + 2)
     assert quiet.gap == MOST_GAP
     assert slowed(quiet, 30, asked_at=NOW + 99, now=NOW + 99).gap == GAP
+
+
+def test_a_429_without_a_time_is_short_at_first_and_longer_while_it_goes_on() -> None:
+    """A page of what stands before the venue says little: a minute for each would stand a busy
+    hub still."""
+    quiet, now, waits = Quiet(), NOW, []
+    for _ in range(6):
+        waits.append(untold(quiet, asked_at=now, now=now))
+        quiet = slowed(quiet, waits[-1], asked_at=now, now=now)
+        now = quiet.slow_until + 1
+    assert waits == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_429_without_a_time_is_short_again_when_it_was_on_its_way_or_long_after() -> None:
+    quiet = Quiet(slow_until=NOW + 20, slow_since=NOW, gap=GAP)
+    assert untold(quiet, asked_at=NOW - 1, now=NOW + 1) == UNTOLD
+    assert untold(quiet, asked_at=NOW + 39, now=NOW + 39.9) == 40
+    assert untold(quiet, asked_at=NOW + 39, now=NOW + 40) == UNTOLD
 
 
 def test_a_418_stops_everybody_until_it_ends() -> None:

@@ -21,7 +21,7 @@ from brokers.binance.weights import (
     weight_of,
 )
 from brokers.budget import Budget, at
-from brokers.budgeting import Priority
+from brokers.budgeting import UNTOLD, Priority
 from brokers.doctor import look_at
 from brokers.errors import OrderRejected, OutcomeUnknown, RateLimited
 from brokers.types import OrderRequest, ReportStatus
@@ -91,16 +91,21 @@ def test_a_429_in_one_process_slows_the_other(
     assert two[1].submit(ask("later")).status is ReportStatus.FILLED
 
 
+@pytest.mark.parametrize(("headers", "seconds"), [({"retry-after": "30"}, 30), ({}, UNTOLD)])
 def test_a_429_without_words_slows_too(
-    two: tuple[SpotBroker, SpotBroker], spot_venue: SpotVenue, monkeypatch: pytest.MonkeyPatch
+    two: tuple[SpotBroker, SpotBroker],
+    spot_venue: SpotVenue,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+    seconds: float,
 ) -> None:
     """Whatever stands before the venue answers with a page of its own: nothing is certain of the
     request, and the address is asked for patience all the same."""
-    page = Answer(429, {"retry-after": "30"}, b"<html>")
+    page = Answer(429, headers, b"<html>")
     monkeypatch.setattr(two[0].client, "_exchange", lambda *asked: page)
     with pytest.raises(OutcomeUnknown):
         two[0].account()
-    assert waits(two[1]) == 30
+    assert waits(two[1]) == seconds
 
 
 def test_a_418_in_one_process_stops_the_other(
