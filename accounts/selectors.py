@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from accounts.models import ApiKey, AuditEntry, Invitation, User
+from accounts.models import ApiKey, Invitation, User
 from tradehub.core.errors import NotFound
 from tradehub.lib.tokens import digest_of
 
@@ -20,10 +20,6 @@ def api_key_for(user: User, key_id: str) -> ApiKey:
     if found is None:
         raise NotFound
     return found
-
-
-def audit_entries_for(user: User) -> QuerySet[AuditEntry]:
-    return AuditEntry.objects.filter(owner=user).select_related("actor").order_by("-id")
 
 
 def invitation_of(token: str) -> Invitation | None:

@@ -170,14 +170,16 @@ class AskingBroker:
     def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]:
         return cast("list[OrderReport]", self._ask("reports", list(client_order_ids)))
 
-    def open_orders(self) -> list[OrderReport]:
-        return cast("list[OrderReport]", self._ask("open_orders"))
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
+        return cast("list[OrderReport]", self._ask("open_orders", _plain(symbols)))
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
-        return cast("list[OrderReport]", self._ask("closed_orders", since))
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
+        return cast("list[OrderReport]", self._ask("closed_orders", since, _plain(symbols)))
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        return cast("list[FillReport]", self._ask("fills", since))
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
+        return cast("list[FillReport]", self._ask("fills", since, _plain(symbols)))
 
     def positions(self) -> list[VenuePosition]:
         return cast("list[VenuePosition]", self._ask("positions"))
@@ -208,6 +210,10 @@ class AskingBroker:
 
 
 # ---- at the worker ----
+
+
+def _plain(symbols: Collection[str] | None) -> list[str] | None:
+    return None if symbols is None else sorted(symbols)
 
 
 def answer(broker: Broker, question: str, given: Sequence[Any]) -> str:

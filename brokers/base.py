@@ -54,13 +54,19 @@ class Broker(Protocol):
 
     def reports(self, client_order_ids: Sequence[str]) -> list[OrderReport]: ...
 
-    def open_orders(self) -> list[OrderReport]: ...
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
+        """Whoever placed them. With `symbols` only those of these count, and a venue that weighs
+        them less is asked for no others; it may tell others all the same."""
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
         """Those that ended, or changed after they had, at `since` or later; whoever placed them.
-        With `open_orders` it is the second place to look for one that `order` does not know."""
+        With `open_orders` it is the second place to look for one that `order` does not know.
+        `symbols` as there."""
 
-    def fills(self, since: datetime) -> list[FillReport]: ...
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
+        """`symbols` as of `open_orders`."""
 
     def positions(self) -> list[VenuePosition]: ...
 

@@ -18,10 +18,10 @@ from django.db.models import F
 from brokers.errors import BrokerError
 from brokers.types import OrderReport
 from orders.clearing import cancelled_before
+from orders.comparisons import reconcile_soon
 from orders.lanes import hold_lane
 from orders.lifecycle import AT_VENUE, ENDED, NEEDS_REVIEW, OrderEventName
 from orders.models import LaneItem, Order
-from orders.reconciling import reconcile_soon
 from orders.recording import ASK_OWNER, record_event, say_of
 from orders.sending import CERTAIN_REFUSALS, Desk, NotYet, patience, record_answer, say_symbol
 from tradehub.core.words import OrderRole, OrderStatus

@@ -19,10 +19,10 @@ from brokers.errors import BrokerError, NotSent, RateLimited
 from brokers.types import OrderReport
 from orders.cancelling import cancel_at_venue
 from orders.children import target_beside
+from orders.comparisons import reconcile_soon
 from orders.lanes import LEASE, LostLane, hold_lane
 from orders.lifecycle import AT_VENUE, OrderEventName
 from orders.models import Order
-from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, record_event
 from orders.sending import (
     CERTAIN_REFUSALS,

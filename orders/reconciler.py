@@ -13,13 +13,9 @@ from brokers.models import BrokerAccount
 from brokers.registry import connect
 from orders.abreast import Abreast
 from orders.background import with_connection
+from orders.comparisons import claim_comparison, due_accounts, require_reconciliation
 from orders.holding import expire_held
-from orders.reconciling import (
-    claim_comparison,
-    due_accounts,
-    reconcile_or_note,
-    require_reconciliation,
-)
+from orders.reconciling import reconcile_or_note
 from tradehub.lib import duties
 from tradehub.lib.clock import utc_now
 

@@ -80,6 +80,7 @@ class Missing:
 
     order_id: str
     client_order_id: str
+    symbol: str
     venue_order_id: str = ""
 
 
@@ -218,7 +219,7 @@ def _if_missing(
     if order.client_order_id in theirs.asked:
         yield Denied(order.id, order.client_order_id)
     else:
-        yield Missing(order.id, order.client_order_id, order.venue_order_id)
+        yield Missing(order.id, order.client_order_id, order.symbol, order.venue_order_id)
 
 
 def _is_news(order: OurOrder, report: OrderReport) -> bool:

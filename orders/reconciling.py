@@ -13,7 +13,6 @@ from functools import partial
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
 
 from brokers.base import Broker
 from brokers.budget import at
@@ -23,11 +22,20 @@ from brokers.models import BrokerAccount
 from brokers.registry import connect
 from brokers.types import OrderReport, ReportStatus
 from orders.adopting import adopt_order, record_news
+from orders.comparisons import (
+    CLAIMED_FOR,
+    COMPARED,
+    anything_open,
+    claim_comparison,
+    is_required,
+    put_comparison,
+    require_reconciliation_of,
+)
 from orders.doorbell import ring_on_commit
 from orders.drifts import adopt_first, heal_drift, note_drift
 from orders.holding import hold_waiting, release_held
 from orders.lanes import Claim
-from orders.lifecycle import AT_VENUE, WORKING
+from orders.lifecycle import AT_VENUE
 from orders.market import name_of
 from orders.models import Drift, LaneItem, Order, Position, Reconciliation
 from orders.reconciliation import (
@@ -43,12 +51,18 @@ from orders.reconciliation import (
     reconcile,
 )
 from orders.recording import deny_child, lock_account
-from orders.venue_books import ask_further, named_anew, prices_of, read_ours, read_theirs
+from orders.venue_books import (
+    ask_further,
+    named_anew,
+    prices_of,
+    read_ours,
+    read_theirs,
+    symbols_at_work,
+)
 from tradehub.core.intent import iso
 from tradehub.core.words import OrderSide, OrderSource
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
-from tradehub.lib.prepared import Prepared
 
 log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
@@ -63,7 +77,6 @@ when that has room again, as are all others: the one of longest ago then goes fi
 each time when the others have used it up."""
 DOUBT_FOR = timedelta(seconds=5)
 """A venue must contradict us at least so long, in two looks, before its word ends an order."""
-CLAIMED_FOR = timedelta(seconds=60)
 INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -90,26 +103,13 @@ class _Look:
     error: str
     started: datetime
     settle: timedelta
+    whole: bool
+    """Every symbol was asked for."""
     due_at: datetime
     """The account's turn as it was then: what is asked for meanwhile is another one."""
 
 
-# ---- what is required ----
-
-
-def require_reconciliation(*, now: datetime) -> None:
-    """Every account must be compared before it trades: a worker has started."""
-    in_write_transaction(lambda: Reconciliation.objects.update(required_at=now, due_at=now))
-
-
-def require_reconciliation_of(account_id: str, now: datetime) -> None:
-    """This account must be compared before it trades on."""
-    in_write_transaction(partial(_put, account_id, due_at=now, required_at=now))
-
-
-def reconcile_soon(account_id: str, now: datetime) -> None:
-    """Compare at once, as after a fault of the venue; nothing is held for it."""
-    in_write_transaction(partial(_put, account_id, due_at=now))
+# ---- before a lane trades ----
 
 
 def ensure_reconciled(
@@ -117,7 +117,7 @@ def ensure_reconciled(
 ) -> bool:
     """May the account's lane trade? Compares first where that is required and due. If not, what
     waits in the lane is held. Raises LostLane."""
-    last = _TRADING.rows(account=account.pk)
+    last = COMPARED.rows(account=account.pk)
     if last and not _key_is_newer(account, *last[0]):
         return True
     if last:
@@ -136,83 +136,36 @@ def _key_is_newer(account: BrokerAccount, reconciled_at: datetime | None) -> boo
     return changed_at is not None and reconciled_at is not None and reconciled_at < changed_at
 
 
-def is_required(account_id: str) -> bool:
-    """Also for an account that was never compared."""
-    return not _TRADING.rows(account=account_id)
-
-
-_TRADING = Prepared(
-    lambda account: Reconciliation.objects.filter(pk=account, required_at__isnull=True).values_list(
-        "reconciled_at"
-    ),
-    texts=["account"],
-)
-
-
-# ---- whose turn it is ----
-
-
-def claim_comparison(account_id: str, *, now: datetime) -> bool:
-    """Whether the comparison is due and nobody else makes it: then it is the caller's."""
-
-    def claim() -> bool:
-        due = Reconciliation.objects.filter(_is_due(now), pk=account_id)
-        if due.update(due_at=now + CLAIMED_FOR, attempted_at=now):
-            return True
-        if Reconciliation.objects.filter(pk=account_id).exists():
-            return False
-        _put(account_id, due_at=now, required_at=now)
-        return bool(due.update(due_at=now + CLAIMED_FOR, attempted_at=now))
-
-    return in_write_transaction(claim)
-
-
-def _is_due(now: datetime) -> Q:
-    """Also what no pause of ours explains: the clock was set back."""
-    return Q(due_at__lte=now) | Q(due_at__gt=now + 2 * CLAIMED_FOR)
-
-
-def due_accounts(*, now: datetime) -> list[BrokerAccount]:
-    """Accounts to compare now: those whose time has come, and those never compared. The one that
-    was compared longest ago goes first, so that all get their share where the venue's limit does
-    not suffice for all. A disabled one only while something of it is open."""
-    waiting = Reconciliation.objects.exclude(_is_due(now))
-    longest_ago = F("reconciliation__reconciled_at").asc(nulls_first=True)
-    rows = BrokerAccount.objects.exclude(pk__in=waiting.values("pk")).order_by(longest_ago, "pk")
-    return [each for each in rows if each.enabled or anything_open(each.pk)]
-
-
-def anything_open(account_id: str) -> bool:
-    working = [each.value for each in WORKING]
-    return (
-        Order.objects.filter(account_id=account_id, status__in=working).exists()
-        or Position.objects.filter(account_id=account_id, is_open=True).exists()
-    )
-
-
 # ---- the comparison ----
 
 
 def reconcile_or_note(
-    account: BrokerAccount, broker: Callable[[], Broker], *, clock: Clock = utc_now
+    account: BrokerAccount,
+    broker: Callable[[], Broker],
+    *,
+    whole: bool = False,
+    clock: Clock = utc_now,
 ) -> Reconciled:
     """Compare; whatever goes wrong is noted, and tried again soon."""
     try:
-        return reconcile_account(account, broker(), clock=clock)
+        return reconcile_account(account, broker(), whole=whole, clock=clock)
     except DatabaseError:
         raise
     except Exception as error:  # a venue's or ours: the account waits, others must not
         code = name_of(error) if isinstance(error, BrokerError) else INTERNAL_ERROR
         log.exception("reconciliation_failed", account=account.pk, error=type(error).__name__)
-        in_write_transaction(partial(_put, account.pk, due_at=clock() + FAILED, error=code))
+        due_at = clock() + FAILED
+        in_write_transaction(partial(put_comparison, account.pk, due_at=due_at, error=code))
         return Reconciled(account.pk, (), code)
 
 
 def reconcile_account(
-    account: BrokerAccount, broker: Broker, *, clock: Clock = utc_now
+    account: BrokerAccount, broker: Broker, *, whole: bool = False, clock: Clock = utc_now
 ) -> Reconciled:
-    """Compare the account with its venue now, and heal what can be healed."""
-    look = _read(account, broker, clock)
+    """Compare the account with its venue now, and heal what can be healed. Where it may not trade
+    before, only symbols in which it has something are asked for, unless `whole`: orders that were
+    placed elsewhere in others are found by the next comparison."""
+    look = _read(account, broker, clock, whole)
     found, lingering = in_write_transaction(lambda: _write(look, clock()))
     for each in lingering:
         _end_at_venue(account, broker, each)
@@ -221,26 +174,46 @@ def reconcile_account(
 
 def reconcile_now(account: BrokerAccount, *, clock: Clock = utc_now) -> Reconciled:
     """From outside the lane, due or not: someone wants to know."""
-    return reconcile_or_note(account, lambda: connect(account, now=clock), clock=clock)
+    return reconcile_or_note(account, lambda: connect(account, now=clock), whole=True, clock=clock)
 
 
-def _read(account: BrokerAccount, broker: Broker, clock: Clock) -> _Look:
+def _read(account: BrokerAccount, broker: Broker, clock: Clock, whole: bool) -> _Look:
     started = clock()
     row = Reconciliation.objects.filter(pk=account.pk).first()
     baseline = None if row is None else row.baseline_at
-    last = None if row is None else row.reconciled_at
+    last = None if row is None else row.wholly_at
     since = started if last is None else last - LOOKBACK
     waits = row is None or row.required_at is not None
+    symbols = None
+    if row is not None and last is not None and waits and not whole:
+        symbols = symbols_at_work(account.pk, since=since, doubted=row.doubts)
     # Of a venue's limit the rounds leave something to accounts that may not trade before theirs.
     with at(Priority.REQUIRED if waits else Priority.LAST):
-        theirs, error = read_theirs(broker, account.pk, since=since)
-        findings = reconcile(read_ours(account.pk, theirs, baseline=baseline), theirs)
+        theirs, findings, error = _compare(account.pk, broker, since, baseline, symbols)
         theirs, further = ask_further(broker, account.pk, theirs, findings, since=since)
         prices = prices_of(broker, account.pk, findings)
     settle = timedelta(seconds=broker.capabilities().settle_seconds)
     settle = max(settle, DOUBT_FOR)
     due_at = started if row is None else row.due_at
-    return _Look(account, theirs, prices, error or further, started, settle, due_at)
+    all_told = symbols is None
+    return _Look(account, theirs, prices, error or further, started, settle, all_told, due_at)
+
+
+def _compare(
+    account_id: str,
+    broker: Broker,
+    since: datetime,
+    baseline: datetime | None,
+    symbols: set[str] | None,
+) -> tuple[TheirBooks, tuple[Finding, ...], str]:
+    """With `symbols` their books tell of those alone, and of others whose position differs: an
+    account that may not trade before must not wait for what it weighs to ask for all."""
+    theirs, error = read_theirs(broker, account_id, since=since, symbols=symbols)
+    findings = reconcile(read_ours(account_id, theirs, baseline=baseline), theirs)
+    differ = {each.symbol for each in findings if isinstance(each, PositionDrift)}
+    if symbols is None or error or differ <= symbols:
+        return theirs, findings, error
+    return _compare(account_id, broker, since, baseline, symbols | differ)
 
 
 def _write(look: _Look, now: datetime) -> tuple[Reconciled, list[StillOpen]]:
@@ -248,7 +221,7 @@ def _write(look: _Look, now: datetime) -> tuple[Reconciled, list[StillOpen]]:
     account = look.account
     lock_account(account.pk)
     look = replace(look, theirs=named_anew(account.pk, look.theirs))
-    row = _put(account.pk, attempted_at=look.started)
+    row = put_comparison(account.pk, attempted_at=look.started)
     known = _known_symbols(account.pk)
     ours = read_ours(account.pk, look.theirs, baseline=row.baseline_at)
     findings = reconcile(ours, look.theirs)
@@ -352,6 +325,7 @@ def _finish(look: _Look, row: Reconciliation, doubts: dict[str, datetime], now: 
     changes: dict[str, object] = {"doubts": kept, "error": look.error}
     if not look.error:
         changes |= {"reconciled_at": look.started, "baseline_at": row.baseline_at or look.started}
+        changes |= {"wholly_at": look.started} if look.whole else {}
     rows = Reconciliation.objects.filter(pk=account_id)
     rows.update(**changes)
     pause = _pause(account_id, look, doubts)
@@ -384,16 +358,3 @@ def _known_symbols(account_id: str) -> set[str]:
     rows = Position.objects.filter(account_id=account_id)
     orders = Order.objects.filter(account_id=account_id)
     return {*rows.values_list("symbol", flat=True), *orders.values_list("symbol", flat=True)}
-
-
-def _put(account_id: str, **changes: object) -> Reconciliation:
-    """The account's row with these values, made when there is none."""
-    rows = Reconciliation.objects.filter(pk=account_id)
-    if not rows.update(**changes):
-        now = changes.get("due_at") or changes.get("attempted_at")
-        first = {"due_at": now, "required_at": now, **changes}
-        Reconciliation.objects.bulk_create(
-            [Reconciliation(pk=account_id, **first)], ignore_conflicts=True
-        )
-        rows.update(**changes)
-    return rows.get()

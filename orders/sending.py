@@ -25,13 +25,13 @@ from brokers.errors import (
     Unsupported,
 )
 from brokers.types import OrderReport, OrderRequest, ReportStatus
+from orders.comparisons import reconcile_soon
 from orders.exiting import fit_exit
 from orders.gate import refusal_at_the_gate
 from orders.lanes import LEASE, Claim, LostLane, hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order
 from orders.positions import shares_symbol
-from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, record_event
 from orders.remaining import fit_replacement
 from tradehub.core.intent import Trail

@@ -24,10 +24,10 @@ from brokers.registry import connect
 from brokers.streams.protocol import Raw, Stream
 from brokers.streams.states import StreamState
 from brokers.types import OrderReport, ReportStatus
+from orders.comparisons import reconcile_soon
 from orders.doorbell import ring_on_commit
 from orders.market import name_of
 from orders.models import Fill, LaneItem, Order
-from orders.reconciling import reconcile_soon
 from orders.recording import apply_report, lock_account
 from orders.syncing import sync_account
 from orders.turns import Turns

@@ -211,10 +211,11 @@ def _listed(broker: Broker, order: Order) -> OrderReport | None:
     name_of = broker.capabilities().name_of
     name = name_of(order.client_order_id, order.venue_order_id)
     since = (order.submitted_at or order.created_at) - LISTED_SINCE
-    for each in (*broker.open_orders(), *broker.closed_orders(since)):
+    where = {order.symbol}
+    for each in (*broker.open_orders(where), *broker.closed_orders(since, where)):
         if name_of(each.client_order_id, each.venue_order_id) == name:
             return each
-    told = broker.fills(since)
+    told = broker.fills(since, where)
     fills = [each for each in told if name_of(each.client_order_id, each.venue_order_id) == name]
     return _report_of(order, fills) if fills else None
 

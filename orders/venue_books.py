@@ -5,7 +5,7 @@ it names no client order id, its own id takes that place; a venue without client
 by its own, and what it has no name for is not asked about, so nothing follows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -75,6 +75,7 @@ class _Question:
 
     name: str
     venue_order_id: str
+    symbol: str
 
     def is_about(self, report: OrderReport) -> bool:
         if report.client_order_id:
@@ -82,11 +83,14 @@ class _Question:
         return report.venue_order_id == self.venue_order_id
 
 
-def read_theirs(broker: Broker, account_id: str, *, since: datetime) -> tuple[TheirBooks, str]:
-    """Everything that the venue tells; and why it told no more, or an empty text."""
+def read_theirs(
+    broker: Broker, account_id: str, *, since: datetime, symbols: Collection[str] | None = None
+) -> tuple[TheirBooks, str]:
+    """Everything that the venue tells; and why it told no more, or an empty text. Orders and fills
+    may be those of `symbols` alone."""
     asking = _Asking(account_id)
-    orders = asking.ask(broker.open_orders)
-    fills = asking.ask(lambda: broker.fills(since))
+    orders = asking.ask(lambda: broker.open_orders(symbols))
+    fills = asking.ask(lambda: broker.fills(since, symbols))
     positions = asking.ask(lambda: tuple(broker.positions()))
     names = _names_of_ours(account_id, orders or (), fills or ())
     theirs = TheirBooks(
@@ -96,6 +100,16 @@ def read_theirs(broker: Broker, account_id: str, *, since: datetime) -> tuple[Th
         held_for=asking.held_for,
     )
     return theirs, asking.error
+
+
+def symbols_at_work(account_id: str, *, since: datetime, doubted: Iterable[str]) -> set[str]:
+    """Those in which anything of ours is open, has changed `since`, or is `doubted` (orders)."""
+    orders = Order.objects.filter(
+        Q(status__in=_WORKING) | Q(updated_at__gte=since) | Q(pk__in=doubted),
+        account_id=account_id,
+    )
+    positions = Position.objects.filter(account_id=account_id, is_open=True)
+    return {*orders.values_list("symbol", flat=True), *positions.values_list("symbol", flat=True)}
 
 
 def _names_of_ours(
@@ -173,7 +187,8 @@ def _look_among_ended(
     asked: dict[str, OrderReport | None],
 ) -> None:
     """An id may be free again when its order has ended. Unless the list was told, nobody knows."""
-    ended = asking.ask(lambda: broker.closed_orders(since))
+    symbols = {each.symbol for each in denied}
+    ended = asking.ask(lambda: broker.closed_orders(since, symbols))
     for each in denied:
         if ended is None:
             del asked[each.name]
@@ -247,11 +262,13 @@ def _questions(findings: Iterable[Finding]) -> list[_Question]:
     questions = []
     for each in findings:
         if isinstance(each, Missing):
-            questions.append(_Question(each.client_order_id, each.venue_order_id))
+            questions.append(_Question(each.client_order_id, each.venue_order_id, each.symbol))
         elif isinstance(each, ExternalFills | ExternalOrder) and _is_half_told(each):
             report = each.report
             told = (report.venue_order_id, *(fill.venue_order_id for fill in report.fills))
-            questions.append(_Question(report.client_order_id, next(filter(None, told), "")))
+            questions.append(
+                _Question(report.client_order_id, next(filter(None, told), ""), report.symbol)
+            )
     return questions
 
 

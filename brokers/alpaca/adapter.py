@@ -226,10 +226,12 @@ class AlpacaBroker:
         raws = (working.get(each) or self._reader.order(each) for each in client_order_ids)
         return self._reader.told(each for each in raws if each is not None)
 
-    def open_orders(self) -> list[OrderReport]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
         return self._reader.told(self._reader.orders("open"))
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
         placed_since = since - LISTED_BEFORE
         raws = self._reader.orders("closed", after=placed_since)
         ended = [
@@ -241,7 +243,7 @@ class AlpacaBroker:
             self._reader.fills_known_since(placed_since)
         return self._reader.told(ended)
 
-    def fills(self, since: datetime) -> list[FillReport]:
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
         return self._reader.fills(since)
 
     def cash_entries(self, since: datetime, until: datetime) -> CashPage:

@@ -204,14 +204,16 @@ class FuturesBroker:
         found = [listed.get(each) or self._look_up(each) for each in client_order_ids]
         return [each for each in found if each is not None]
 
-    def open_orders(self) -> list[OrderReport]:
-        return self._history.all_working()
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
+        return self._history.all_working(symbols)
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
-        return self._history.ended(since)
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
+        return self._history.ended(since, symbols)
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        return self._history.fills(since)
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
+        return self._history.fills(since, symbols)
 
     def cash_entries(self, since: datetime, until: datetime) -> CashPage:
         return cash_page(self.client, since, until)

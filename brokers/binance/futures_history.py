@@ -6,13 +6,14 @@ that one, here it goes by the name of the conditional order. Which is which must
 trade is told: an unknown ordinary order is looked for among the conditional ones that still wait.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from brokers.binance.answers import list_of, object_of, parsed
+from brokers.binance.each_symbol import of_each
 from brokers.binance.errors import Meaning
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_fills import FuturesFills
@@ -29,7 +30,7 @@ from brokers.binance.futures_parsing import (
 from brokers.binance.memory import Conditionals, Memory, Symbols
 from brokers.binance.parsing import Context, Raw, at, order_id_of
 from brokers.binance.spans import past
-from brokers.binance.weights import Api, after_open_orders
+from brokers.binance.weights import Api, after_open_orders, cheaper_by_name
 from brokers.budget import ahead
 from brokers.errors import BrokerError, OutcomeUnknown
 from brokers.types import FillReport, OrderReport
@@ -162,32 +163,43 @@ class FuturesHistory:
             found[report.client_order_id] = report
         return list(found.values())
 
-    def all_working(self) -> list[OrderReport]:
+    def all_working(self, symbols: Collection[str] | None) -> list[OrderReport]:
         """For a comparison: not asked for where the rest of one would have no room."""
-        with ahead(after_open_orders(Api.FUTURES, len(self._symbols.known()))):
-            return self.working()
+        named = cheaper_by_name(Api.FUTURES, symbols)
+        with ahead(after_open_orders(Api.FUTURES, len(self._named(symbols)), named)):
+            return self.working() if named is None else of_each(self._client, named, self.working)
 
-    def ended(self, since: datetime) -> list[OrderReport]:
+    def ended(self, since: datetime, symbols: Collection[str] | None) -> list[OrderReport]:
+        return of_each(self._client, self._named(symbols), lambda each: self._ended_of(each, since))
+
+    def _ended_of(self, symbol: str, since: datetime) -> list[OrderReport]:
         found = {}
-        for symbol in self._symbols.known():
-            for raw in self._algo_orders(symbol, since - OPENED_BEFORE):
-                if parsed(partial(_ended_since, raw, since)):
-                    report = self.report(self.remembered(raw))
-                    found[report.client_order_id] = report
-            orders = self._orders(symbol, since - OPENED_BEFORE)
-            ended = [each for each in orders if parsed(partial(_ended_since, each, since))]
-            for report in self._told(ended):
-                found.setdefault(report.client_order_id, report)
+        for raw in self._algo_orders(symbol, since - OPENED_BEFORE):
+            if parsed(partial(_ended_since, raw, since)):
+                report = self.report(self.remembered(raw))
+                found[report.client_order_id] = report
+        orders = self._orders(symbol, since - OPENED_BEFORE)
+        ended = [each for each in orders if parsed(partial(_ended_since, each, since))]
+        for report in self._told(ended):
+            found.setdefault(report.client_order_id, report)
         return list(found.values())
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        found: list[FillReport] = []
-        for symbol in self._symbols.known():
-            trades = list(self._trades(symbol, since))
-            if trades:
-                context, names = self._fills.context(symbol), self._names(symbol, trades)
-                found += parsed(partial(_told, trades, names, context))
+    def fills(self, since: datetime, symbols: Collection[str] | None) -> list[FillReport]:
+        found = of_each(
+            self._client, self._named(symbols), lambda each: self._fills_in(each, since)
+        )
         return sorted(found, key=lambda each: (each.at, each.venue_fill_id))
+
+    def _fills_in(self, symbol: str, since: datetime) -> list[FillReport]:
+        trades = list(self._trades(symbol, since))
+        if not trades:
+            return []
+        context, names = self._fills.context(symbol), self._names(symbol, trades)
+        return parsed(partial(_told, trades, names, context))
+
+    def _named(self, symbols: Collection[str] | None) -> list[str]:
+        """Those that the account ever traded, of which `symbols` may say which count."""
+        return [each for each in self._symbols.known() if symbols is None or each in symbols]
 
     # Within: names
 

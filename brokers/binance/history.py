@@ -5,7 +5,7 @@ every symbol that the account ever had is asked. Trades don't name the client or
 up by the order's number.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any
 
 from brokers.binance.answers import list_of, parsed
 from brokers.binance.client import VenueClient
+from brokers.binance.each_symbol import of_each
 from brokers.binance.errors import Meaning, meaning_of
 from brokers.binance.market import SpotMarket
 from brokers.binance.memory import Memory, Symbols
@@ -30,7 +31,7 @@ from brokers.binance.parsing import (
     order_report,
     trade,
 )
-from brokers.binance.weights import Api, after_open_orders
+from brokers.binance.weights import Api, after_open_orders, cheaper_by_name
 from brokers.budget import ahead
 from brokers.errors import BrokerError
 from brokers.types import FillReport, OrderReport
@@ -78,22 +79,23 @@ class SpotHistory:
         self._symbols.add([each["symbol"] for each in found])
         return found
 
-    def all_working(self) -> list[Raw]:
+    def all_working(self, symbols: Collection[str] | None) -> list[Raw]:
         """For a comparison: not asked for where the rest of one would have no room."""
-        with ahead(after_open_orders(Api.SPOT, len(self._symbols.known()))):
-            return self.working()
+        named = cheaper_by_name(Api.SPOT, symbols)
+        with ahead(after_open_orders(Api.SPOT, len(self._named(symbols)), named)):
+            return self.working() if named is None else of_each(self._client, named, self.working)
 
-    def ended(self, since: datetime) -> list[Raw]:
-        found = []
-        for symbol in self._symbols.known():
-            ended = []
-            for each in self._orders(symbol, since - OPENED_BEFORE):
-                changed = parsed(partial(_number, each, "updateTime"))
-                if not is_working(each) and changed >= milliseconds(since):
-                    ended.append(self._remembered(each))
-            self._learn_fills(symbol, ended)
-            found += ended
-        return found
+    def ended(self, since: datetime, symbols: Collection[str] | None) -> list[Raw]:
+        return of_each(self._client, self._named(symbols), lambda each: self._ended_of(each, since))
+
+    def _ended_of(self, symbol: str, since: datetime) -> list[Raw]:
+        ended = []
+        for each in self._orders(symbol, since - OPENED_BEFORE):
+            changed = parsed(partial(_number, each, "updateTime"))
+            if not is_working(each) and changed >= milliseconds(since):
+                ended.append(self._remembered(each))
+        self._learn_fills(symbol, ended)
+        return ended
 
     def report(self, raw: Raw) -> OrderReport:
         """With its fills, which only the answer to an order carries."""
@@ -107,16 +109,22 @@ class SpotHistory:
         except BrokerError:
             return parsed(lambda: order_report(raw, ()))
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        found: list[FillReport] = []
-        for symbol in self._symbols.known():
-            start = {"startTime": milliseconds(since)}
-            trades = list(self._pages(self._client.get_my_trades, symbol, "fromId", "id", start))
-            if trades:
-                context = self.context(symbol)
-                names = self._names(symbol, trades)
-                found += parsed(partial(_told, trades, names, context))
+    def fills(self, since: datetime, symbols: Collection[str] | None) -> list[FillReport]:
+        found = of_each(
+            self._client, self._named(symbols), lambda each: self._fills_in(each, since)
+        )
         return sorted(found, key=lambda each: (each.at, each.venue_fill_id))
+
+    def _fills_in(self, symbol: str, since: datetime) -> list[FillReport]:
+        start = {"startTime": milliseconds(since)}
+        trades = list(self._pages(self._client.get_my_trades, symbol, "fromId", "id", start))
+        if not trades:
+            return []
+        return parsed(partial(_told, trades, self._names(symbol, trades), self.context(symbol)))
+
+    def _named(self, symbols: Collection[str] | None) -> list[str]:
+        """Those that the account ever traded, of which `symbols` may say which count."""
+        return [each for each in self._symbols.known() if symbols is None or each in symbols]
 
     def context(self, symbol: str) -> Context:
         return context_of(symbol, self._market.rules(symbol), self._worth)

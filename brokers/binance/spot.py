@@ -224,14 +224,16 @@ class SpotBroker:
         found = [listed.get(each) or self._look_up(each) for each in client_order_ids]
         return [each for each in found if each is not None]
 
-    def open_orders(self) -> list[OrderReport]:
-        return [self._report(each) for each in self._history.all_working()]
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
+        return [self._report(each) for each in self._history.all_working(symbols)]
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
-        return [self._report(each) for each in self._history.ended(since)]
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
+        return [self._report(each) for each in self._history.ended(since, symbols)]
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        return self._history.fills(since)
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
+        return self._history.fills(since, symbols)
 
     def cash_entries(self, since: datetime, until: datetime) -> CashPage:
         """Of spot a key that trades is told nothing but trades, whose fees the fills have."""

@@ -7,7 +7,7 @@ that is not in a table weighs `UNLISTED`: rather too much than too little.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -186,15 +186,29 @@ def weight_of(row: Row, params: Mapping[str, object]) -> int:
     return row.weight if given is None else given
 
 
-def after_open_orders(api: Api, symbols: int) -> int:
-    """What the rest of a comparison weighs, once the account's open orders were asked for."""
+def cheaper_by_name(api: Api, symbols: Collection[str] | None) -> list[str] | None:
+    """These, where their open orders weigh less asked for one symbol after another than all at
+    once; else None."""
+    row = TABLES[api]["GET openOrders"]
+    if symbols is None or len(symbols) * row.weight >= (row.unnamed or row.weight):
+        return None
+    return sorted(symbols)
+
+
+def after_open_orders(api: Api, symbols: int, named: Sequence[str] | None = None) -> int:
+    """What the rest of a comparison weighs, once the first request for open orders was made.
+    `symbols`: how many have trades; `named`: those whose open orders are asked for by name."""
     rows = TABLES[api]
+    row = rows["GET openOrders"]
+    of_one, times = (row.unnamed or row.weight, 1) if named is None else (row.weight, len(named))
     if api is Api.FUTURES:
-        other_book = rows["GET openOrders"].unnamed or 0
+        others = (2 * times - 1) * of_one  # the algo orders are a list of their own
         trades = symbols * rows["GET userTrades"].weight
-        return other_book + rows["GET positionRisk"].weight + trades
+        return max(others, 0) + rows["GET positionRisk"].weight + trades
+    others = (times - 1) * of_one
     prices = rows["GET ticker/price"].listed or 0
-    return rows["GET account"].weight + prices + symbols * rows["GET myTrades"].weight
+    trades = symbols * rows["GET myTrades"].weight
+    return max(others, 0) + rows["GET account"].weight + prices + trades
 
 
 def look_weight(api: Api) -> int:

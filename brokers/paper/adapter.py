@@ -204,17 +204,19 @@ class PaperBroker:
         found = self._reports(client_order_ids)
         return [found[each] for each in client_order_ids if each in found]
 
-    def open_orders(self) -> list[OrderReport]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
         self._advance()
         rows = storage.working_rows(self._account_id).prefetch_related("fills").order_by("id")
         return [storage.report_of(row, row.fills.all(), self.options.currency) for row in rows]
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
         self._advance()
         rows = storage.ended_rows(self._account_id, since).prefetch_related("fills").order_by("id")
         return [storage.report_of(row, row.fills.all(), self.options.currency) for row in rows]
 
-    def fills(self, since: datetime) -> list[FillReport]:
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
         self._advance()
         return storage.fills_since(self._account_id, since, self.options.currency)
 

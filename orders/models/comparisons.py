@@ -22,6 +22,8 @@ class Reconciliation(models.Model):
     """When to compare next; moved on by whoever claims the comparison."""
     attempted_at = models.DateTimeField(null=True)
     reconciled_at = models.DateTimeField(null=True)
+    wholly_at = models.DateTimeField(null=True)
+    """When one was made last that asked for every symbol, not only for those in use here."""
     baseline_at = models.DateTimeField(null=True)
     """When the venue's positions were first taken over; strange fills before it are in them."""
     error = models.CharField(max_length=40, blank=True)

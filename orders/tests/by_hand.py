@@ -1,7 +1,7 @@
 """The paper venue after somebody traded there by hand: more orders, fills and positions than the
 hub knows of, and orders that it lists no more."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +68,8 @@ class ByHand:
         self.executions: list[FillReport] = []
         self.moved: dict[str, Decimal] = {}
         """What was traded without a trace, by symbol."""
+        self.named: list[list[str] | None] = []
+        """The symbols whose open orders and fills were asked for; None: all."""
         self.unlisted: set[str] = set()
         self.unknown: set[str] = set()
 
@@ -81,17 +83,20 @@ class ByHand:
         if name in self.errors:
             raise self.errors[name]
 
-    def open_orders(self) -> list[OrderReport]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
         self._fail("open_orders")
+        self.named.append(None if symbols is None else sorted(symbols))
         mine = (each for each in self.orders if each.status in (
-            ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED))  # fmt: skip
-        all_of_them = [*self._broker.open_orders(), *mine]
+            ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED)
+            and (symbols is None or each.symbol in symbols))  # fmt: skip
+        all_of_them = [*self._broker.open_orders(symbols), *mine]
         return [each for each in all_of_them if each.client_order_id not in self.unlisted]
 
-    def fills(self, since: datetime) -> list[FillReport]:
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
         self._fail("fills")
-        mine = (each for each in self.executions if each.at >= since)
-        return [*self._broker.fills(since), *mine]
+        mine = (each for each in self.executions if each.at >= since
+                and (symbols is None or each.symbol in symbols))  # fmt: skip
+        return [*self._broker.fills(since, symbols), *mine]
 
     def positions(self) -> list[VenuePosition]:
         self._fail("positions")

@@ -13,7 +13,7 @@ from typing import Any
 
 from accounts.models import User
 from brokers.models import BrokerAccount
-from orders import drifts, holding, reconciling, services, syncing
+from orders import comparisons, drifts, holding, reconciling, services, syncing
 from orders.ledger import Holding, apply_fill
 from orders.lifecycle import AT_VENUE, ENDED, UNSETTLED
 from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position
@@ -131,7 +131,7 @@ class World:
                 self.price(symbol, 0)
             drain_due_lanes(self.clock)
             self.poll()
-            if reconciling.claim_comparison(self.hub.account.pk, now=self.clock()):
+            if comparisons.claim_comparison(self.hub.account.pk, now=self.clock()):
                 self.reconcile()
             holding.expire_held(clock=self.clock)
             self.adopt()

@@ -12,9 +12,9 @@ from brokers.errors import OutcomeUnknown, RateLimited
 from brokers.models import PaperOrder
 from orders import work
 from orders.beside import Job, sort_waiting, split
+from orders.comparisons import require_reconciliation
 from orders.lanes import LEASE
 from orders.models import LaneItem, Order
-from orders.reconciling import require_reconciliation
 from orders.services import cancel_order, halt_trading
 from orders.tests.conftest import MakeHub
 from tradehub.core.words import Scope

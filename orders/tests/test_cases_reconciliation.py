@@ -10,10 +10,11 @@ from brokers.models import PaperOrder
 from brokers.registry import connect
 from brokers.types import FillReport, OrderReport, ReportStatus
 from orders import work
+from orders.comparisons import is_required, require_reconciliation
 from orders.drifts import drifting_symbols
 from orders.holding import expire_held
 from orders.models import Decision, Fill, LaneItem, Order, OrderEvent
-from orders.reconciling import is_required, reconcile_account, require_reconciliation
+from orders.reconciling import reconcile_account
 from orders.tests.by_hand import ByHand, executed
 from orders.tests.conftest import MakeHub
 from signals.models import Signal

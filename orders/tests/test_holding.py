@@ -8,10 +8,11 @@ import pytest
 
 from brokers.errors import OutcomeUnknown
 from brokers.registry import connect
+from orders.comparisons import require_reconciliation
 from orders.holding import expire_held, hold_waiting
 from orders.lanes import Claim, claim_lane, release_lane
 from orders.models import Decision, LaneItem, Order
-from orders.reconciling import ensure_reconciled, reconcile_account, require_reconciliation
+from orders.reconciling import ensure_reconciled, reconcile_account
 from orders.tests.by_hand import ByHand
 from orders.tests.conftest import MakeHub
 from signals.models import Signal

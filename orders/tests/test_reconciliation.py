@@ -69,7 +69,7 @@ def said(name: str, status: str = "open", *fills: FillReport, filled: int | None
 
 @pytest.mark.parametrize("status", ["open", "partially_filled", "unconfirmed"])
 def test_what_the_venue_lists_no_more_is_asked_for(status: str) -> None:
-    assert reconcile(ours(order(status=status)), NOTHING) == (Missing("ord_a", "a"),)
+    assert reconcile(ours(order(status=status)), NOTHING) == (Missing("ord_a", "a", "X"),)
 
 
 @pytest.mark.parametrize("status", ["queued", "sending", "filled", "canceled", "denied"])
@@ -81,7 +81,7 @@ def test_what_is_not_told_is_not_gone() -> None:
     books = ours(order(), positions={"X": D(10)}, drifting=frozenset({"X"}))
     assert reconcile(books, TheirBooks(None, None, None)) == ()
     assert reconcile(books, TheirBooks(None, (), ())) == (PositionDrift("X", D(10), D(0), None),)
-    assert reconcile(books, TheirBooks((), (), None)) == (Missing("ord_a", "a"),)
+    assert reconcile(books, TheirBooks((), (), None)) == (Missing("ord_a", "a", "X"),)
 
 
 def test_a_position_is_not_judged_without_the_fills() -> None:
@@ -99,7 +99,7 @@ def test_an_answer_settles_what_was_missed() -> None:
 
 def test_a_question_about_an_order_carries_the_venue_s_own_id() -> None:
     known = replace(order(), venue_order_id="v1")
-    assert reconcile(ours(known), NOTHING) == (Missing("ord_a", "a", "v1"),)
+    assert reconcile(ours(known), NOTHING) == (Missing("ord_a", "a", "X", "v1"),)
     ended = replace(known, status=S.CANCELED)
     assert reconcile(ours(ended), TheirBooks((said("a"),), (), ())) == (
         StillOpen("ord_a", "a", "v1"),
@@ -245,7 +245,7 @@ def test_an_answer_and_its_fills_count_without_any_list() -> None:
 
 @pytest.mark.parametrize(("filled", "missed"), [(9, True), (10, False), (11, False)])
 def test_an_order_that_is_full_is_not_missed(filled: int, missed: bool) -> None:
-    expected = (Missing("ord_a", "a"),) if missed else ()
+    expected = (Missing("ord_a", "a", "X"),) if missed else ()
     assert reconcile(ours(order(filled=filled)), NOTHING) == expected
 
 
@@ -328,8 +328,8 @@ def test_findings_come_in_the_order_in_which_they_are_to_be_done() -> None:
     theirs = TheirBooks(strange, told.fills, (VenuePosition("Z", D(1), D(5)),))
     books = ours(order("b"), order("a"), drifting=frozenset({"X"}))
     assert reconcile(books, theirs) == (
-        Missing("ord_a", "a"),
-        Missing("ord_b", "b"),
+        Missing("ord_a", "a", "X"),
+        Missing("ord_b", "b", "X"),
         ExternalFills(replace(told, venue_order_id="")),
         ExternalOrder(strange[0]),
         ExternalOrder(strange[1]),

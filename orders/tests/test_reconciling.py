@@ -14,20 +14,19 @@ from brokers.budgeting import Priority
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
 from brokers.registry import connect
 from brokers.types import VenuePosition
-from orders.drifts import adopt_drifts, drifting_symbols
-from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position, Reconciliation
-from orders.reconciliation import Denied, Missing, PositionDrift
-from orders.reconciling import (
-    Reconciled,
+from orders import reconciling
+from orders.comparisons import (
     claim_comparison,
     due_accounts,
     is_required,
-    reconcile_account,
-    reconcile_or_note,
     reconcile_soon,
     require_reconciliation,
     require_reconciliation_of,
 )
+from orders.drifts import adopt_drifts, drifting_symbols
+from orders.models import Drift, Fill, LaneItem, Order, OrderEvent, Position, Reconciliation
+from orders.reconciliation import Denied, ExternalFills, ExternalOrder, Missing, PositionDrift
+from orders.reconciling import Reconciled, reconcile_account, reconcile_now, reconcile_or_note
 from orders.tests.by_hand import UNUSABLE, ByHand, executed, listed
 from orders.tests.conftest import MakeHub
 from tradehub.core.errors import Conflict
@@ -390,6 +389,91 @@ def test_one_that_may_not_trade_before_its_comparison_goes_ahead_of_the_rounds(
     monkeypatch.setattr(hand, "positions", positions)
     compare(hub, hand)
     assert priorities == [Priority.REQUIRED if waits else Priority.LAST]
+
+
+# ---- what is asked for where the account may not trade before ----
+
+
+def require(hub: Hub) -> None:
+    require_reconciliation_of(hub.account.pk, hub.clock())
+
+
+def test_after_a_restart_only_symbols_in_use_are_asked_for(hub: Hub, hand: ByHand) -> None:
+    """At venues that weigh each symbol, all accounts of an address trade again sooner. Whatever
+    else was placed there is found by the round that follows."""
+    compare(hub, hand)
+    hub.send(action="buy", quantity=2, symbol="MSFT")
+    hub.send(action="buy", quantity=2, symbol="TSLA", order_type="limit", price=1)
+    compare(hub, hand)
+    hub.clock.wait(3600)
+    hand.orders.append(replace(listed("strange", at=hub.clock()), symbol="NVDA"))
+    require(hub)
+    assert compare(hub, hand).findings == ()
+    assert not is_required(hub.account.pk)
+    (found,) = compare(hub, hand, after=31).findings
+    assert isinstance(found, ExternalOrder)
+    assert hand.named == [None, None, ["MSFT", "TSLA"], None]
+
+
+def test_symbols_that_changed_since_all_were_asked_for_are_in_use(hub: Hub, hand: ByHand) -> None:
+    """A late fill may follow an order's end."""
+    compare(hub, hand)
+    hub.send(action="buy", quantity=2, symbol="TSLA", order_type="limit", price=1)
+    hub.send(action="cancel_all")
+    for _ in range(2):  # the second is not the first one's heir: it goes as far back
+        hub.clock.wait(3600)
+        require(hub)
+        compare(hub, hand)
+    assert hand.named == [None, ["TSLA"], ["TSLA"]]
+
+
+@pytest.mark.parametrize("status", ["canceled", "filled"])
+def test_a_symbol_whose_order_is_doubted_is_in_use(hub: Hub, hand: ByHand, status: str) -> None:
+    hub.send(action="buy", quantity=2, symbol="TSLA", order_type="limit", price=1)
+    compare(hub, hand)
+    order = hub.orders()[0]
+    Order.objects.update(status=status, updated_at=hub.clock() - timedelta(days=1))
+    require(hub)
+    compare(hub, hand)
+    assert hand.named[-1] == []
+    Reconciliation.objects.update(doubts={order.pk: hub.clock().isoformat()})
+    require(hub)
+    compare(hub, hand)
+    assert hand.named[-1] == ["TSLA"]
+
+
+def test_a_position_that_differs_has_its_symbol_asked_for_at_once(hub: Hub, hand: ByHand) -> None:
+    compare(hub, hand)
+    hub.clock.wait(3600)
+    hand.executions.append(executed("f-1", "x-1", 3, symbol="NVDA", at=hub.clock()))
+    require(hub)
+    (found,) = compare(hub, hand).findings
+    assert isinstance(found, ExternalFills)
+    assert (net(hub, "NVDA"), Drift.objects.count()) == (3, 0)
+    assert hand.named == [None, [], ["NVDA"]]
+
+
+def test_what_was_traded_long_before_a_comparison_of_some_is_found(hub: Hub, hand: ByHand) -> None:
+    """It was not looked for then, so the next one that asks for all goes back to the last."""
+    compare(hub, hand)
+    hub.clock.wait(3600)
+    pair = (executed("f-1", "x-1", 3, at=hub.clock()),
+            executed("f-2", "x-2", 3, side="sell", at=hub.clock()))  # fmt: skip
+    hand.executions.extend(pair)  # nothing of it is held
+    hub.clock.wait(3600)
+    require(hub)
+    assert compare(hub, hand).findings == ()
+    assert [type(each) for each in compare(hub, hand, after=61).findings] == [ExternalFills] * 2
+
+
+def test_who_asks_for_a_comparison_gets_a_whole_one(
+    hub: Hub, hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(hub, hand)
+    require(hub)
+    monkeypatch.setattr(reconciling, "connect", lambda account, now: hand)
+    assert reconcile_now(hub.account, clock=hub.clock).complete
+    assert hand.named == [None, None]
 
 
 def test_an_account_that_cannot_be_reached_is_noted(hub: Hub) -> None:

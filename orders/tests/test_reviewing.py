@@ -1,6 +1,6 @@
 """What an owner may answer about an order whose outcome nobody could prove, and what follows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -44,14 +44,16 @@ class Nameless:
     def order(self, name: str) -> OrderReport | None:
         raise AssertionError("this venue can't be asked by our ids")
 
-    def open_orders(self) -> list[OrderReport]:
-        return [_nameless(each) for each in self._broker.open_orders()]
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
+        return [_nameless(each) for each in self._broker.open_orders(symbols)]
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
-        return [_nameless(each) for each in self._broker.closed_orders(since)]
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
+        return [_nameless(each) for each in self._broker.closed_orders(since, symbols)]
 
-    def fills(self, since: datetime) -> list[FillReport]:
-        return [replace(each, client_order_id="") for each in self._broker.fills(since)]
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
+        return [replace(each, client_order_id="") for each in self._broker.fills(since, symbols)]
 
 
 def _nameless(report: OrderReport) -> OrderReport:

@@ -1,5 +1,6 @@
 """What ends the doubt about an order that was sent without a proven outcome, and what does not."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -309,14 +310,14 @@ class Lists:
     def order(self, name: str) -> None:
         return None
 
-    def open_orders(self) -> list[Any]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[Any]:
         return []
 
-    def closed_orders(self, since: datetime) -> list[Any]:
+    def closed_orders(self, since: datetime, symbols: Collection[str] | None = None) -> list[Any]:
         self.since.append(since)
         return []
 
-    def fills(self, since: datetime) -> list[FillReport]:
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
         self.since.append(since)
         return self._fills
 

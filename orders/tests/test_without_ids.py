@@ -9,8 +9,9 @@ import pytest
 
 from accounts.models import User
 from orders import reconciling, venue_books
+from orders.comparisons import is_required, require_reconciliation
 from orders.models import Fill, Order, OrderEvent
-from orders.reconciling import Reconciled, is_required, reconcile_now, require_reconciliation
+from orders.reconciling import Reconciled, reconcile_now
 from orders.reviewing import say_not_placed, say_placed
 from tests.venue.control import Control
 from tests.venue.fixtures import KEY, ScriptedVenue, make_scripted_hub, scripted_venue

@@ -5,10 +5,11 @@ from decimal import Decimal
 import pytest
 
 from brokers.registry import connect
+from orders.comparisons import is_required, require_reconciliation
 from orders.drifts import drifting_symbols
 from orders.holding import expire_held
 from orders.models import Fill, Order
-from orders.reconciling import is_required, reconcile_account, require_reconciliation
+from orders.reconciling import reconcile_account
 from signals.models import Signal
 from tests.cases.conftest import MakeHub
 from tests.venue.control import Control

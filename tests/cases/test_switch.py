@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import AuditEntry
-from orders.reconciling import require_reconciliation
+from orders.comparisons import require_reconciliation
 from orders.services import halt_trading
 from risk.services import Switch, resume
 from tests.cases.conftest import MakeHub

@@ -143,13 +143,15 @@ class ScriptedBroker:
         found = [self.order(each) for each in client_order_ids]
         return [each for each in found if each is not None]
 
-    def open_orders(self) -> list[OrderReport]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[OrderReport]:
         return self._orders("/v1/open-orders")
 
-    def closed_orders(self, since: datetime) -> list[OrderReport]:
+    def closed_orders(
+        self, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[OrderReport]:
         return self._orders(f"/v1/closed-orders?{urlencode({'since': since.isoformat()})}")
 
-    def fills(self, since: datetime) -> list[FillReport]:
+    def fills(self, since: datetime, symbols: Collection[str] | None = None) -> list[FillReport]:
         target = f"/v1/fills?{urlencode({'since': since.isoformat()})}"
         return self._read(lambda said: [parsing.fill_report(x) for x in said["fills"]], target)
 

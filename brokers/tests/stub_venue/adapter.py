@@ -54,7 +54,7 @@ class StubBroker:
     def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         return {each: found for each in symbols if (found := self.quote(each)) is not None}
 
-    def open_orders(self) -> list[Any]:
+    def open_orders(self, symbols: Collection[str] | None = None) -> list[Any]:
         return []
 
     def positions(self) -> list[VenuePosition]:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
@@ -219,7 +220,7 @@ def test_a_read_that_fails_is_never_an_empty_answer(alpaca: Alpaca, operation: s
     broker = alpaca.broker()
     filled = broker.submit(request())
     broker.submit(request(id="rests", kind="limit", limit_price="90"))
-    reads = {
+    reads: dict[str, Callable[[], object]] = {
         "open_orders": broker.open_orders,
         "positions": broker.positions,
         "fills": lambda: broker.fills(filled.at),

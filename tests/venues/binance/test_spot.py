@@ -326,6 +326,22 @@ def test_a_delisted_pair_spoils_no_position(hours: tuple[Desk, list[datetime]]) 
     assert desk.broker.instrument("ETHUSDT") is None
 
 
+def test_a_delisted_pair_spoils_no_comparison(desk: Desk) -> None:
+    """The account had it once: of it nothing is told any more, of the others everything."""
+    fill = desk.place("buy", "1").fills[0]
+    resting = desk.place("buy", "1", "limit", limit_price="90")
+    desk.broker._symbols.add(["GONEUSDT"])
+    here = {"BTCUSDT", "GONEUSDT"}
+    for symbols in (None, here):
+        assert [x.venue_fill_id for x in desk.broker.fills(fill.at, symbols)] == [
+            fill.venue_fill_id
+        ]
+        assert len(desk.broker.closed_orders(fill.at, symbols)) == 1
+        (listed,) = desk.broker.open_orders(symbols)
+        assert listed.client_order_id == resting.client_order_id
+    assert ["GONEUSDT" in str(each) for each in desk.venue.asked("open_orders")].count(True) == 1
+
+
 def test_a_symbol_that_trades_again_is_seen_within_a_minute(
     hours: tuple[Desk, list[datetime]],
 ) -> None:

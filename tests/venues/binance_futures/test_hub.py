@@ -13,8 +13,9 @@ from brokers.errors import OutcomeUnknown
 from brokers.registry import connect
 from brokers.types import OrderReport, OrderRequest
 from orders import syncing
+from orders.comparisons import claim_comparison, require_reconciliation
 from orders.models import Drift, Fill, Position, Reconciliation
-from orders.reconciling import claim_comparison, reconcile_now, require_reconciliation
+from orders.reconciling import reconcile_now
 from orders.recording import makes_way, record_report
 from orders.tests.test_recording import make_order
 from tests.venues.binance_futures.books import Account, Algo, Order

@@ -18,6 +18,8 @@ from orders.venue_books import read_theirs
 from tests.venues.binance_futures.fixtures import FuturesVenue, make_account, make_broker
 from tradehub.testing.hub import Clock
 
+TRADED = ["BTCUSDT", "ETHUSDT", "BNBUSDT"]
+NEVER_TRADED = [f"HELD{number}USDT" for number in range(40)]
 AT = datetime(2026, 3, 18, 15, 0, 10, tzinfo=UTC)
 
 
@@ -37,10 +39,16 @@ class Minute:
     def look(self, account: BrokerAccount) -> Look:
         return look_at(account, now=self.clock)
 
-    def compare(self, account: BrokerAccount, priority: Priority = Priority.LAST) -> bool:
+    def compare(
+        self,
+        account: BrokerAccount,
+        priority: Priority = Priority.LAST,
+        symbols: list[str] | None = None,
+    ) -> bool:
         broker: FuturesBroker = make_broker(account, self.clock)
+        since = self.clock() - timedelta(minutes=5)
         with at(priority):
-            error = read_theirs(broker, account.pk, since=self.clock() - timedelta(minutes=5))[1]
+            error = read_theirs(broker, account.pk, since=since, symbols=symbols)[1]
         return not error
 
     @property
@@ -64,10 +72,35 @@ def test_a_look_weighs_no_more_than_is_taken_for_it(minute: Minute) -> None:
 def test_what_a_comparison_weighs(minute: Minute, symbols: int, weight: int) -> None:
     account = minute.connect()
     assert minute.look(account).complete  # which asks for the time too
-    make_broker(account)._symbols.add(["BTCUSDT", "ETHUSDT", "BNBUSDT"][:symbols])
+    make_broker(account)._symbols.add(TRADED[:symbols])
     before = minute.used
     assert minute.compare(account)
     assert minute.used - before == weight
+
+
+@pytest.mark.parametrize(
+    ("in_use", "weight"), [([], 5), (TRADED[:1], 12), (TRADED, 26), (NEVER_TRADED, 85)]
+)
+def test_what_a_comparison_of_some_symbols_weighs(
+    minute: Minute, in_use: list[str], weight: int
+) -> None:
+    """Of forty it is less to ask for all open orders; none has trades that was never traded."""
+    account = minute.connect()
+    assert minute.look(account).complete
+    make_broker(account)._symbols.add(TRADED)
+    before = minute.used
+    assert minute.compare(account, symbols=in_use)
+    assert minute.used - before == weight
+
+
+def test_after_a_restart_seventy_accounts_with_three_symbols_trade_again_in_a_minute(
+    minute: Minute,
+) -> None:
+    done = []
+    for account in [minute.connect() for _ in range(80)]:
+        make_broker(account)._symbols.add(TRADED)
+        done.append(minute.compare(account, Priority.REQUIRED, TRADED))
+    assert (done.count(True), done.index(False)) == (73, 73)
 
 
 def test_ten_accounts_that_are_connected_at_once_pass_and_are_compared_in_one_minute(

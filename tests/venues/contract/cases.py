@@ -66,6 +66,26 @@ def a_limit_rests_until_it_is_touched(desk: VenueDesk) -> None:
 
 
 @case()
+def what_is_asked_for_some_symbols_is_told_of_those(desk: VenueDesk) -> None:
+    """Others may be told too: it is for venues that weigh each symbol."""
+    filled = place(desk, "buy", "1")
+    resting = place(desk, "buy", "1", "limit", limit_price="90")
+    ended = place(desk, "buy", "1", "limit", limit_price="90")
+    desk.broker.cancel(ended.client_order_id)
+    here, since = {filled.symbol}, filled.fills[0].at
+    for symbols in (here, None):
+        (listed,) = desk.broker.open_orders(symbols)
+        assert listed.client_order_id == resting.client_order_id
+        closed = [each.client_order_id for each in desk.broker.closed_orders(since, symbols)]
+        assert {filled.client_order_id, ended.client_order_id} <= set(closed)
+        (told,) = desk.broker.fills(since, symbols)
+        assert told.venue_fill_id == filled.fills[0].venue_fill_id
+    for symbols in (set[str](), {"GONE" + filled.symbol}):
+        assert len(desk.broker.open_orders(symbols)) <= 1
+        assert len(desk.broker.fills(since, symbols)) <= 1
+
+
+@case()
 def a_stop_fills_once_reached(desk: VenueDesk) -> None:
     place(desk, "buy", "2")
     report = place(desk, "sell", "1", "stop", stop_price="95")
