@@ -5,7 +5,7 @@ that is not ok says what to do; one that is ok may still say what to know. The v
 come from the module `doctor` beside its adapter (`brokers.registry.venue_lines`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,9 +24,9 @@ from brokers.errors import (
 )
 from brokers.kinds import KINDS
 from brokers.models import BrokerAccount
-from brokers.registry import begin_look, connect, look_weight, venue_lines
+from brokers.registry import begin_look, connect, learn_symbols, look_weight, venue_lines
 from brokers.selectors import others_at_venue, symbols_of
-from brokers.types import AccountState, Line
+from brokers.types import AccountState, Instrument, Line
 from tradehub.core.money import plain
 from tradehub.core.words import Environment
 from tradehub.lib.clock import utc_now
@@ -52,7 +52,7 @@ class Look:
     @property
     def hindrances(self) -> list[Line]:
         """What keeps entries from being sent."""
-        return [line for line in self.lines if line.hard and not line.ok]
+        return [line for line in self.lines if _hinders(line)]
 
 
 def examine(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> tuple[Line, ...]:
@@ -75,9 +75,9 @@ def _look(account: BrokerAccount, now: Callable[[], datetime]) -> Look:
         with ahead(look_weight(account, broker)):
             state = broker.account()
         identity = state.venue_account_id
-        found += [*_identity(account, identity), _balance(state), _holdings(broker)]
-        found += _symbols(broker, symbols_of(account))
-        found += venue_lines(account, broker)
+        found += [*_identity(account, identity), _balance(state)]
+        more = _of_symbols(account, broker)
+        found += [_holdings(broker, hindered=any(map(_hinders, [*found, *more]))), *more]
     except SealBroken:
         found.append(_unopened())
     except AnotherAccount as error:
@@ -182,15 +182,38 @@ def _balance(state: AccountState) -> Line:
     return Line("balance", False, text, "Close something: there is no buying power for entries.")
 
 
-def _holdings(broker: Broker) -> Line:
-    orders, positions = len(broker.open_orders()), len(broker.positions())
+def _holdings(broker: Broker, *, hindered: bool) -> Line:
+    """What hinders the account may hinder this too, and is proven whatever is told of this."""
+    try:
+        orders, positions = len(broker.open_orders()), len(broker.positions())
+    except BrokerError as error:
+        if not hindered:
+            raise
+        text = f"What it holds and what works there could not be read: {error.text}"
+        return Line("holdings", False, text, CHECK_AGAIN, code=error.code)
     return Line("holdings", True, f"{positions} positions, {orders} working orders.")
 
 
-def _symbols(broker: Broker, symbols: Iterable[str]) -> list[Line]:
-    """Those that its strategies name."""
-    asked = sorted(symbols)[:MOST_SYMBOLS]
-    found = {symbol: broker.instrument(symbol) for symbol in asked}
+def _hinders(line: Line) -> bool:
+    return line.hard and not line.ok
+
+
+def _of_symbols(account: BrokerAccount, broker: Broker) -> list[Line]:
+    """Of those that its strategies name, and with the account what the venue's own part finds."""
+    every = sorted(symbols_of(account))
+    named = every[:MOST_SYMBOLS]
+    learn_symbols(account, broker, named)
+    found = {each: broker.instrument(each) for each in named}
+    lines = _not_traded(found)
+    if len(every) > len(named):
+        text = f"Of {len(every)} symbols that strategies name {len(named)} were looked at."
+        lines.append(Line("symbols", True, text))
+    traded = {name: each for name, each in found.items() if each and each.tradable}
+    return lines + venue_lines(account, broker, traded)
+
+
+def _not_traded(found: Mapping[str, Instrument | None]) -> list[Line]:
+    """`venue_lines` tells of the others."""
     unknown = [symbol for symbol, each in found.items() if each is None]
     locked = {each.symbol: each.locked_as for each in found.values() if each and not each.tradable}
     lines = []
@@ -200,9 +223,6 @@ def _symbols(broker: Broker, symbols: Iterable[str]) -> list[Line]:
         lines.append(Line("symbols", False, text, fix, code="SYMBOL_UNKNOWN"))
     if locked:
         lines.append(_locked(locked))
-    trades = [symbol for symbol in asked if symbol not in locked]
-    if trades and not unknown:
-        lines.append(Line("symbols", True, f"The venue trades {', '.join(trades)}."))
     return lines
 
 

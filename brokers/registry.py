@@ -6,7 +6,7 @@ process never carries one. The setting BROKER_ADAPTERS says which speaks for a k
 account keeps them by its `sealed_credentials` too, or it would go on with a key that was replaced.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from brokers import asking
 from brokers.base import Broker
 from brokers.errors import Unsupported
 from brokers.models import BrokerAccount
-from brokers.types import Line
+from brokers.types import Instrument, Line
 from tradehub.core.words import BrokerKind
 from tradehub.lib.clock import utc_now
 
@@ -28,9 +28,10 @@ BUILT = frozenset(
 """The kinds that can be opened; the others are known words without an adapter yet."""
 
 Factory = Callable[[BrokerAccount, Callable[[], datetime]], Broker]
-Hook = Callable[[Broker], list[Line]]
+Hook = Callable[[Broker, Mapping[str, Instrument]], list[Line]]
 Weigh = Callable[[Broker], int]
 Begin = Callable[[Broker], None]
+Learn = Callable[[Broker, Collection[str]], None]
 
 
 def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) -> Broker:
@@ -47,14 +48,17 @@ def connect(account: BrokerAccount, *, now: Callable[[], datetime] = utc_now) ->
     return factory(account, now)
 
 
-def venue_lines(account: BrokerAccount, broker: Broker) -> list[Line]:
-    """What the venue's own part of the account doctor finds: `lines(broker)` of the module
-    `doctor` beside the adapter. None where there is no such module."""
+def venue_lines(
+    account: BrokerAccount, broker: Broker, instruments: Mapping[str, Instrument]
+) -> list[Line]:
+    """What the venue's own part of the account doctor finds: `lines(broker, instruments)` of the
+    module `doctor` beside the adapter; `instruments` are those that strategies name and the venue
+    trades. None where there is no such module."""
     module = _doctor_of(account)
     if module is None:
         return []
     hook: Hook = _named(f"{module}:lines")
-    return hook(broker)
+    return hook(broker, instruments)
 
 
 def look_weight(account: BrokerAccount, broker: Broker) -> int:
@@ -72,6 +76,15 @@ def begin_look(account: BrokerAccount, broker: Broker) -> None:
     begin: Begin | None = getattr(import_module(module), "begin", None) if module else None
     if begin is not None:
         begin(broker)
+
+
+def learn_symbols(account: BrokerAccount, broker: Broker, symbols: Collection[str]) -> None:
+    """What is asked of one symbol after another is asked of all at once, where the venue can
+    (`learn(broker, symbols)` of the same module, where there is one)."""
+    module = _doctor_of(account)
+    learn: Learn | None = getattr(import_module(module), "learn", None) if module else None
+    if learn is not None:
+        learn(broker, symbols)
 
 
 def _doctor_of(account: BrokerAccount) -> str | None:

@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from brokers.errors import BrokerError
+from brokers.hours import Hours
 from tradehub.core.intent import Trail
-from tradehub.core.money import EXACT, ZERO
+from tradehub.core.money import EXACT, ONE, ZERO
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 
@@ -59,6 +60,8 @@ class Capabilities:
     replaces: bool = False
     """It replaces an order of which nothing has filled as one request (`ReplacingBroker`). Else it
     is cancelled first, and the other is sent when the venue has told how it ended."""
+    market_lots: bool = False
+    """Its instruments may have a largest order at the market: it is asked before an exit leaves."""
     fills_within: int | None = None
     """Seconds: a market order fills at no price that is as old, and is refused. None: it tells no
     such bound."""
@@ -66,6 +69,17 @@ class Capabilities:
     def name_of(self, client_order_id: str, venue_order_id: str) -> str:
         """By which of its ids the venue is asked about an order, and lists it."""
         return venue_order_id if self.client_ids is ClientIds.NONE else client_order_id
+
+
+@dataclass(frozen=True, slots=True)
+class StopReach:
+    """That stops of a side become limits when they trigger."""
+
+    side: OrderSide
+    share: Decimal
+    """How far beyond its trigger one still trades, as a share of that."""
+    below: Decimal | None = None
+    """Only of triggers below this price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,30 @@ class Instrument:
     """In which steps of quantity a stop and a target may rest as a pair; None: not at all."""
     locked_as: str = ""
     """The venue's own word for it while it is not tradable."""
+    guard_type: OrderType = OrderType.STOP
+    """As which type the stop of a position rests there."""
+    exit_min_notional: Decimal = ZERO
+    """The least value of an order that only reduces; zero: as little as it likes."""
+    buy_keeps: Decimal = ZERO
+    """The share of a buy that the venue may keep of the symbol itself, as its fee."""
+    hours: Hours | None = None
+    """When it trades; None: round the clock, or the venue tells no hours."""
+    stop_reach: tuple[StopReach, ...] = ()
+    """The first that fits counts; a stop that none fits trades at any price."""
+
+    def limit_of_stop(self, side: OrderSide, trigger: Decimal) -> Decimal | None:
+        """Beyond which price a stop does not trade; None where it trades at any."""
+        for each in self.stop_reach:
+            if each.side is side and (each.below is None or trigger < each.below):
+                return EXACT.multiply(trigger, ONE + side.sign * each.share)
+        return None
+
+    def most(self, kind: OrderType | None) -> Decimal | None:
+        """The largest order of that type; None for no bound."""
+        bounds = [self.max_quantity]
+        if kind is OrderType.MARKET:
+            bounds.append(self.market_max_quantity)
+        return min((each for each in bounds if each is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""What a lane does while an order is in doubt: all that can't depend on what became of it.
+"""What a lane does while an order is in doubt, or an item waits for its time: all that can't depend
+on what becomes of it.
 
 An entry waits, for it needs the facts of the whole account; so does all of the order's own symbol,
 and whatever would overtake an older item of the same symbol. Stops, cancels and exits of the
@@ -6,7 +7,7 @@ other symbols go on: no time that a venue takes to answer may keep a position fr
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orders.lanes import is_due
@@ -35,6 +36,8 @@ class Job:
     """False: it depends on no other item, and passes all."""
     overtakes_all: bool = False
     """It speaks of every symbol, so of those too that older items may open."""
+    due: bool = True
+    """False: it waits for its time, and what follows of its symbols waits for it."""
 
 
 def sort_waiting(
@@ -46,7 +49,7 @@ def sort_waiting(
     queued = LaneItem.objects.filter(
         account_id=account_id, status=LaneItem.Status.QUEUED.value
     ).order_by("id")
-    go_on, wait = split(_jobs(account_id, list(queued)), doubted_symbols(account_id))
+    go_on, wait = split(_jobs(account_id, list(queued), now), doubted_symbols(account_id))
     if not trades:
         wait += [each for each in go_on if each.kind not in _GUARDS]
         go_on = [each for each in go_on if each.kind in _GUARDS]
@@ -63,7 +66,7 @@ def split(jobs: Iterable[Job], doubted: frozenset[str]) -> tuple[list[LaneItem],
     for job in jobs:
         if not job.in_order:
             (guards if _is_free(job, doubted) else wait).append(job.item)
-        elif _is_free(job, blocked) and (blocked == doubted or not job.overtakes_all):
+        elif job.due and _is_free(job, blocked) and (blocked == doubted or not job.overtakes_all):
             others.append(job.item)
         else:
             wait.append(job.item)
@@ -85,14 +88,15 @@ def _blocked_by(job: Job, blocked: frozenset[str] | None) -> frozenset[str] | No
     return blocked | job.symbols
 
 
-def _jobs(account_id: str, items: list[LaneItem]) -> list[Job]:
+def _jobs(account_id: str, items: list[LaneItem], now: datetime) -> list[Job]:
     subjects = {each.subject for each in items if each.subject}
     orders = Order.objects.filter(account_id=account_id, pk__in=subjects)
     positions = Position.objects.filter(account_id=account_id, pk__in=subjects)
     symbol_of = dict(positions.values_list("pk", "symbol"))
     roles = dict(orders.values_list("pk", "role"))
     symbol_of |= dict(orders.values_list("pk", "symbol"))
-    return [_job(each, symbol_of, roles) for each in items]
+    jobs = (_job(each, symbol_of, roles) for each in items)
+    return [replace(each, due=is_due(each.item, now)) for each in jobs]
 
 
 def _job(item: LaneItem, symbol_of: Mapping[str, str], roles: Mapping[str, str]) -> Job:

@@ -84,6 +84,13 @@ class Book:
                 net += entry.side.sign * entry.remaining
         return net
 
+    def committed(self, symbol: str, side: OrderSide) -> Decimal:
+        """What the account holds of the symbol on that side, with all that works to make it
+        more."""
+        held = sum((each.quantity for (name, _), each in self.held.items() if name == symbol), ZERO)
+        entries = (each for each in self.entries() if (each.symbol, each.side) == (symbol, side))
+        return sum((each.remaining for each in entries), max(ZERO, side.sign * held))
+
     def symbols_held(self, strategy: str | None) -> list[str]:
         """What the strategy holds or has something working in, in a stable order."""
         held = {

@@ -82,13 +82,15 @@ def time_to_clear(desk: Desk, order: Order) -> float:
     cancelled = cancelled_before(order)
     if cancelled is None:
         return 0.0
-    now, longest = desk.clock(), CANCELS_TAKE
-    if order.role != OrderRole.ENTRY:
-        if not desk.broker.capabilities().holds_balance:
-            return 0.0
-        cancelled = cancelled.filter(symbol=order.symbol)
-        longest = INSIST_FOR if now - order.created_at < INSIST_FOR else CANCELS_TAKE
-    return _pause_for(cancelled, longest, now, order.created_at)
+    now = desk.clock()
+    if order.role == OrderRole.ENTRY:
+        return _pause_for(cancelled, CANCELS_TAKE, now, order.created_at)
+    waited = now - order.created_at
+    pending = cancelled.filter(symbol=order.symbol, status__in=[each.value for each in AT_VENUE])
+    if waited >= INSIST_FOR or not desk.broker.capabilities().holds_balance or not pending.exists():
+        return 0.0
+    # Of its own age: the cancels are asked for again and again meanwhile.
+    return min(_pause(waited), (INSIST_FOR - waited).total_seconds())
 
 
 def _pause_for(
@@ -187,6 +189,11 @@ def _ask(desk: Desk, order: Order) -> tuple[Order, _Answer]:
         return _refused(desk, order, name, error)
     except BrokerError as error:
         raise NotYet(error.code, patience(error)) from error
+    except DatabaseError:
+        raise  # ours
+    except Exception as error:  # whatever broke, nothing is proven
+        log.exception("cancel_unanswered", order=order.pk, error=type(error).__name__)
+        return order, _Answer.NONE
     return record_answer(desk, order, report), _Answer.DONE
 
 
@@ -204,7 +211,9 @@ def _refused(desk: Desk, order: Order, name: str, error: BrokerError) -> tuple[O
     log.warning("cancel_refused", order=order.pk, code=error.code, text=error.text)
     try:
         report = desk.broker.order(name)
-    except BrokerError:
+    except DatabaseError:
+        raise
+    except Exception:  # as above
         return order, _Answer.NONE
     if report is None:
         return order, _Answer.NONE

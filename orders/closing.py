@@ -66,5 +66,6 @@ def _is_closing(position: Position, now: datetime) -> bool:
     if exits.filter(status__in=[each.value for each in UNSETTLED]).exists():
         return True
     ours = exits.filter(source=OrderSource.SYSTEM.value, created_at__gt=now - REMEMBERED)
+    ours = ours.exclude(after__isnull=False, submitted_at__isnull=True)  # parts that never left
     vain = [each for each in ours.order_by("created_at") if not each.filled_quantity]
     return bool(vain) and now < vain[-1].created_at + pause_after(len(vain))

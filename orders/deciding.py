@@ -22,15 +22,15 @@ from orders.facts import Facts, read_facts
 from orders.market import Market
 from orders.models import Decision, LaneItem, Order
 from orders.planning import EntryLeg, Plan, plan_intent
-from orders.proposal import Proposal, propose_entry, wanted_quantity
+from orders.proposal import Proposal, denial, propose_entry, wanted_quantity
 from orders.sequence import key_of, write_sequence
 from orders.terms import Terms, effective_intent
 from risk.engine import evaluate_entry, exit_checks, failed
-from risk.rules.timing import TOO_LATE, check_age, late_exit, out_of_order
+from risk.rules.timing import TOO_LATE, check_age, late_exit, out_of_order, passed
 from risk.sizing import size_entry
 from risk.types import Check, Sizing, Snapshot
 from tradehub.core.intent import Intent
-from tradehub.core.reasons import REASONS, order_of
+from tradehub.core.reasons import order_of
 from tradehub.core.words import OrderSide, OrderStatus, Outcome, SubscriptionMode, Verb
 from tradehub.lib import live, metrics
 
@@ -170,11 +170,11 @@ def _follow(
         _deny(ruling, overtaken)
         return
     if plan.nothing is not None:
-        ruling.nothing.append(_plain(plan.nothing))
+        ruling.nothing.append(denial(plan.nothing))
         return
     late = _lateness(intent, facts)
     if plan.denied is not None:
-        _deny(ruling, _plain(plan.denied), *(late if intent.verb is Verb.ADD else ()))
+        _deny(ruling, denial(plan.denied), *(late if intent.verb is Verb.ADD else ()))
         return
     if plan.entry is None:
         ruling.checks.extend(late_exit(check) for check in late)
@@ -194,6 +194,8 @@ def _follow(
 
 def _overtaken(symbol: str, facts: Facts) -> Check | None:
     """A newer alert was executed: neither may this one close what that opened, nor cancel it."""
+    if symbol in facts.entered:
+        return passed(symbol, facts.received_at, facts.entered[symbol])
     newer_at, sent_at = facts.sequence.newer_at(symbol), facts.sequence.sent_at
     if newer_at is None or sent_at is None or symbol not in facts.sequence.executed:
         return None
@@ -243,7 +245,7 @@ def judge_entry(
     proposal: Proposal = propose_entry(leg, intent, terms, facts, market)
     if proposal.refusal is not None:
         # The other rules need numbers that may be missing; its age does not.
-        _deny(ruling, _plain(proposal.refusal), *_lateness(intent, facts))
+        _deny(ruling, proposal.refusal, *_lateness(intent, facts))
         return
     sizing = size_entry(proposal.sizing_request)
     ruling.sizing = sizing
@@ -273,10 +275,6 @@ def _as_working(draft: OrderDraft, price: Decimal | None, terms: Terms) -> Worki
         price=price,
         status=OrderStatus.QUEUED,
     )
-
-
-def _plain(code: str) -> Check:
-    return Check(code, False, None, None, REASONS[code].meaning)
 
 
 def _deny(ruling: Ruling, *checks: Check) -> None:

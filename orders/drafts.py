@@ -85,7 +85,17 @@ def _exit_type(intent: Intent, market: Market) -> OrderType:
     }
     if kind is None or None in needed.get(kind, ()):
         return OrderType.MARKET
+    if kind is OrderType.TRAILING_STOP and not _trails(intent.symbol, market):
+        return OrderType.MARKET
     return kind
+
+
+def _trails(symbol: str | None, market: Market) -> bool:
+    """Whether trailing stops of it are taken, as far as is known."""
+    instrument = market.instruments.get(symbol or "")
+    if instrument is None or instrument.order_types is None:
+        return True
+    return OrderType.TRAILING_STOP in instrument.order_types
 
 
 def _exit_time(kind: OrderType, intent: Intent, market: Market) -> TimeInForce:

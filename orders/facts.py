@@ -4,7 +4,7 @@ Read inside the decision's transaction, after the account's lock, so no other de
 account can come between reading and reserving.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from orders.drifts import drifting_symbols
 from orders.lifecycle import WORKING
 from orders.market import Market
 from orders.models import LaneItem, Order, Position
-from orders.sequence import Sequence, read_sequence
+from orders.sequence import Sequence, entered_since, read_sequence
 from orders.terms import Terms
 from risk.models import RiskProfile
 from risk.selectors import StatesNow, day_start_of, limits_of, sizing_rules_of, states_for
@@ -52,6 +52,8 @@ class Facts:
     """Symbols of which the venue holds another quantity than we know of."""
     received_at: datetime
     sequence: Sequence
+    entered: Mapping[str, datetime]
+    """Symbols that were entered while this alert failed, and when what did so came."""
 
     def snapshot(
         self, symbol: str, strategy: str | None, side: OrderSide, market: Market
@@ -136,6 +138,7 @@ def read_facts(
         drifting=drifting_symbols(account),
         received_at=item.created_at,
         sequence=read_sequence(account, terms, intents, book, now=now),
+        entered=entered_since(item, terms),
     )
 
 

@@ -52,7 +52,12 @@ def _is_exit(item: LaneItem) -> bool:
         return True
     if item.kind != LaneItem.Kind.DECIDE or Decision.objects.filter(item=item).exists():
         return False
-    return any(each.get("verb") in _EXITS for each in item.intents)
+    # What can't be read as an intent fails for just that.
+    return any(isinstance(each, dict) and each.get("verb") in _EXITS for each in _listed(item))
+
+
+def _listed(item: LaneItem) -> list[object]:
+    return item.intents if isinstance(item.intents, list) else []
 
 
 def _unsent_exits(item: LaneItem) -> QuerySet[Order]:

@@ -81,11 +81,16 @@ def release_lane(claim: Claim) -> None:
 
 
 def next_item(account_id: str, *, now: datetime) -> LaneItem | None:
-    """What is to be done now. Protection, cancels and halts depend on no other item and pass all
-    others. Of those, the oldest; None while the oldest waits for its time, so order is kept: but
-    for one that has failed often, which is passed meanwhile."""
-    item = _NEXT.first(account=account_id, now=now, never=now + LONGEST_WAIT)
+    """What is to be done now; None while that waits for its time, so order is kept."""
+    item = head_item(account_id, now=now)
     return item if item is not None and is_due(item, now) else None
+
+
+def head_item(account_id: str, *, now: datetime) -> LaneItem | None:
+    """Whose turn it is, due or not. Protection, cancels and halts depend on no other item and pass
+    all others. Of those, the oldest: but for one that has failed often, which is passed until it is
+    due again."""
+    return _NEXT.first(account=account_id, now=now, never=now + LONGEST_WAIT)
 
 
 def is_due(item: LaneItem, now: datetime) -> bool:

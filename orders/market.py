@@ -74,12 +74,12 @@ def read_market(broker: Broker, symbols: Iterable[str]) -> Market:
     return Market(
         broker.capabilities(),
         _account(broker),
-        {symbol: _instrument(broker, symbol) for symbol in wanted},
+        {symbol: read_instrument(broker, symbol) for symbol in wanted},
         _quotes(broker, wanted),
     )
 
 
-def _instrument(broker: Broker, symbol: str) -> Instrument | None:
+def read_instrument(broker: Broker, symbol: str) -> Instrument | None:
     try:
         return broker.instrument(symbol)
     except DatabaseError:

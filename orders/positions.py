@@ -19,9 +19,11 @@ from orders.models import LaneItem, Order, Position
 from orders.protection import (
     NewChild,
     Protection,
+    StopLimit,
     after_entry,
     after_target,
     resolve_protection,
+    with_stop_limit,
     with_watched,
 )
 from tradehub.core.intent import StopLoss, TakeProfit, read_stop_loss, read_take_profits
@@ -220,14 +222,15 @@ def set_protected(
     *,
     now: datetime,
     watched: Sequence[NewChild] = (),
+    stop_limit: StopLimit | None = None,
 ) -> None:
     """Whether what the position asked for works: its stop at the venue, its targets there or
-    watched. False raises the alarm."""
+    watched. False raises the alarm. `stop_limit`: how far that stop reaches."""
     changes: dict[str, Any] = {}
     if position.protected != protected:
         changes["protected"] = protected
     if position.protection is not None:
-        kept = with_watched(position.protection, watched)
+        kept = with_stop_limit(with_watched(position.protection, watched), stop_limit)
         if kept != position.protection:
             changes["protection"] = kept
     if changes:

@@ -5,6 +5,7 @@ price the entry would have now; the real level is set from the fill.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from brokers.types import Instrument
@@ -12,14 +13,18 @@ from orders.facts import Facts
 from orders.market import Market
 from orders.planning import EntryLeg
 from orders.protection import Protection, resolve_protection
+from orders.stop_fits import StopFit, stop_fit, why_no_stop
 from orders.terms import Terms
 from risk.sizing import Cap, SizingRequest, SizingRules, caps_from, size_entry
-from risk.types import EntryPlan, Sizing, SizingMethod, Snapshot
+from risk.types import Check, EntryPlan, Sizing, SizingMethod, Snapshot
 from tradehub.core.intent import Intent, Size
-from tradehub.core.money import EXACT, ONE, ratio
-from tradehub.core.words import OrderSide, OrderType, SizeMode, Verb
+from tradehub.core.money import EXACT, ONE, ZERO, plain, ratio
+from tradehub.core.reasons import REASONS
+from tradehub.core.words import OrderSide, OrderType, SizeMode, TimeInForce, Verb
 
 _NO_INSTRUMENT = Instrument(symbol="", quantity_step=ONE)
+_AT_ANY_PRICE = (OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP)
+_AUCTIONS = (TimeInForce.OPG, TimeInForce.CLS)
 _FINEST = Decimal("1e-18")
 """The step of a size whose instrument can't be had: an exit is not rounded away."""
 
@@ -29,11 +34,21 @@ class Proposal:
     plan: EntryPlan
     snapshot: Snapshot
     sizing_request: SizingRequest
-    refusal: str | None = None
-    """A code that makes the rest pointless: the venue can't do it at all."""
+    refusal: Check | None = None
+    """What makes the rest pointless: the venue can't do it at all."""
+    stop: StopFit | None = None
+    """What its stop would be at the venue."""
 
     def with_sizing(self, sizing: Sizing) -> EntryPlan:
-        return replace(self.plan, quantity=sizing.quantity, problem=sizing.problem)
+        problem, fit = sizing.problem, self.stop
+        if fit is None:
+            return replace(self.plan, quantity=sizing.quantity, problem=problem)
+        return replace(
+            self.plan,
+            quantity=sizing.quantity,
+            problem=problem or fit.problem(sizing.quantity),
+            stop_value=fit.value(sizing.quantity),
+        )
 
 
 def propose_entry(
@@ -45,6 +60,7 @@ def propose_entry(
     instrument = market.instruments.get(intent.symbol)
     price = entry_price(intent, leg.side, market)
     protection = _protection(intent, leg.side, price)
+    most, why_most = _most(instrument, leg, intent, facts)
     plan = EntryPlan(
         symbol=intent.symbol,
         side=leg.side,
@@ -55,7 +71,9 @@ def propose_entry(
         stop_price=protection.stop_price,
         target_prices=tuple(each.price for each in protection.targets),
         min_notional=(instrument or _NO_INSTRUMENT).min_notional,
-        max_quantity=_most(instrument, intent.order_type),
+        min_stop_value=(instrument or _NO_INSTRUMENT).exit_min_notional,
+        max_quantity=most,
+        max_quantity_why=why_most,
         signal_at=intent.aged_from(facts.received_at),
         sent_at=facts.sequence.sent_at,
         newer_at=facts.sequence.newer_at(intent.symbol),
@@ -67,7 +85,9 @@ def propose_entry(
     request = _sizing_of(plan, snapshot, instrument or _NO_INSTRUMENT, intent, terms, facts)
     if leg.quantity is not None:
         request = _fixed(request, leg.quantity)
-    return Proposal(plan, snapshot, request, _why_not(leg, intent, terms, facts, market))
+    fit = stop_fit(instrument, leg.side, plan.stop_price, snapshot.held_quantity)
+    refusal = _why_not(leg, intent, terms, facts, market) or _no_stop(intent, market, fit)
+    return Proposal(plan, snapshot, request, refusal, fit)
 
 
 def _sizing_of(
@@ -111,13 +131,25 @@ def _good_for(intent: Intent, market: Market) -> int | None:
     return market.capabilities.fills_within if at_market else None
 
 
-def _most(instrument: Instrument | None, kind: OrderType | None) -> Decimal | None:
+def _most(
+    instrument: Instrument | None, leg: EntryLeg, intent: Intent, facts: Facts
+) -> tuple[Decimal | None, str]:
+    """The venue's largest order, and why it may be no larger: what the account would then hold
+    has to fit into one order at the market, as its stop may be one."""
+    assert intent.symbol is not None
     if instrument is None:
-        return None
-    bounds = [instrument.max_quantity]
-    if kind is OrderType.MARKET:
-        bounds.append(instrument.market_max_quantity)
-    return min((each for each in bounds if each is not None), default=None)
+        return None, ""
+    most, closable = instrument.most(intent.order_type), instrument.most(OrderType.MARKET)
+    if closable is None:
+        return most, ""
+    held = facts.book.committed(intent.symbol, leg.side)
+    room = max(ZERO, EXACT.subtract(closable, held))
+    if most is not None and most <= room:
+        return most, ""
+    return room, (
+        f"The venue closes at most {plain(closable)} {intent.symbol} with one order at the market, "
+        f"and {plain(held)} are held or about to be entered."
+    )
 
 
 def _step(instrument: Instrument, kind: OrderType | None) -> Decimal:
@@ -129,7 +161,10 @@ def _step(instrument: Instrument, kind: OrderType | None) -> Decimal:
 def _venue_caps(plan: EntryPlan) -> tuple[Cap, ...]:
     if plan.max_quantity is None:
         return ()
-    return (Cap("the venue's largest order", quantity=plan.max_quantity),)
+    label = "the venue's largest order"
+    if plan.max_quantity_why:
+        label = "the room under the venue's largest order at the market"
+    return (Cap(label, quantity=plan.max_quantity),)
 
 
 def entry_price(intent: Intent, side: OrderSide, market: Market) -> Decimal | None:
@@ -198,13 +233,31 @@ def _against_others(intent: Intent, leg: EntryLeg, terms: Terms, facts: Facts) -
 
 def _why_not(
     leg: EntryLeg, intent: Intent, terms: Terms, facts: Facts, market: Market
-) -> str | None:
+) -> Check | None:
     assert intent.symbol is not None
-    return (
-        _not_reconciled(intent, facts, market)
-        or _refusal(intent, market.instruments.get(intent.symbol), market)
-        or _against_others(intent, leg, terms, facts)
-    )
+    instrument = market.instruments.get(intent.symbol)
+    code = _not_reconciled(intent, facts, market) or _refusal(intent, instrument, market)
+    if code is not None:
+        return denial(code)
+    closed = _closed(intent, instrument, facts.now)
+    if closed is not None:
+        return denial("MARKET_CLOSED", closed)
+    code = _against_others(intent, leg, terms, facts)
+    return None if code is None else denial(code)
+
+
+def _no_stop(intent: Intent, market: Market, fit: StopFit | None) -> Check | None:
+    assert intent.symbol is not None
+    instrument = market.instruments.get(intent.symbol)
+    if instrument is None or intent.stop_loss is None:
+        return None
+    why = why_no_stop(instrument, market.capabilities, fit)
+    return None if why is None else denial("UNSUPPORTED_BY_VENUE", why)
+
+
+def denial(code: str, message: str = "") -> Check:
+    """With the registry's own words, where there are none of this case."""
+    return Check(code, False, None, None, message or REASONS[code].meaning)
 
 
 def _not_reconciled(intent: Intent, facts: Facts, market: Market) -> str | None:
@@ -230,3 +283,19 @@ def _refusal(intent: Intent, instrument: Instrument | None, market: Market) -> s
         return "UNSUPPORTED_BY_VENUE"
     trails = intent.stop_loss is not None and intent.stop_loss.trail is not None
     return "UNSUPPORTED_BY_VENUE" if trails else None
+
+
+def _closed(intent: Intent, instrument: Instrument | None, now: datetime) -> str | None:
+    """Why an entry that would wait for the open, and fill at whatever price it has, can't go.
+
+    One with a limit may wait; one for an auction is to; extended hours have rules of their own."""
+    hours = None if instrument is None else instrument.hours
+    if hours is None or hours.open_at(now) or intent.order_type not in _AT_ANY_PRICE:
+        return None
+    if intent.extended_hours or intent.time_in_force in _AUCTIONS:
+        return None
+    kind = intent.order_type.value.replace("_", " ")
+    return (
+        f"{hours.why_closed(now)} A {kind} order would wait for the open and fill at whatever "
+        "price it has, so no entry of that kind is sent. A limit order may wait."
+    )

@@ -17,7 +17,7 @@ import structlog
 from django.db.models import Q, QuerySet
 
 from brokers.errors import BrokerError
-from brokers.types import Pairs
+from brokers.types import Instrument, Pairs
 from orders.cancelling import cancel_rest, wait_for_cancels
 from orders.children import (
     CHILD_ROLES,
@@ -37,7 +37,7 @@ from orders.lanes import LostLane, hold_lane
 from orders.lifecycle import AT_VENUE, WORKING, OrderEventName
 from orders.market import name_of
 from orders.models import LaneItem, Order, Position
-from orders.monitoring import watch_prices
+from orders.monitoring import close_jumped, look_again_if_jumped, reach_of_stop, watch_prices
 from orders.pairing import cancel_all, is_found, send_children
 from orders.positions import queue_protection, set_protected
 from orders.protection import (
@@ -86,6 +86,9 @@ class _Grid:
     pair_step: Decimal | None = None
     min_quantity: Decimal = ZERO
     min_notional: Decimal = ZERO
+    instrument: Instrument | None = None
+    is_told: bool = True
+    """False: the venue could not be asked, so it is asked again."""
 
     def least(self, stop_price: Decimal) -> Decimal:
         """Less than it could be neither sold nor guarded."""
@@ -102,7 +105,7 @@ def protect_position(desk: Desk, position_id: str) -> None:
     queued = children_of(position_id).filter(status=OrderStatus.QUEUED.value).order_by("id")
     send_children(desk, [each for each in queued if not is_taker(each)])
     if _judge(desk, position_id, grid, shape):
-        _look_at_price(desk, symbol)
+        _look_at_price(desk, position_id, grid)
 
 
 def _make_way(desk: Desk, position_id: str, grid: _Grid) -> None:
@@ -167,11 +170,14 @@ def make_room(desk: Desk, order: Order) -> bool:
 
 
 def exit_goes_first(desk: Desk, position_id: str) -> bool:
-    """One waits until its quantity is free: a stop that was placed now would hold it again."""
-    position = Position.objects.get(pk=position_id)
+    """One waits until its quantity is free, or leaves next as the rest of one that has filled: a
+    stop that was placed now would hold it again."""
+    position, since = Position.objects.get(pk=position_id), desk.clock() - EXITS_FIRST
     waiting = _orders_of(position, OrderRole.EXIT, [OrderStatus.QUEUED]).filter(
-        after__isnull=True, created_at__gt=desk.clock() - EXITS_FIRST
+        Q(after__isnull=True) | Q(after__status=OrderStatus.FILLED.value)
     )
+    if not children_of(position_id).filter(cancel_taken_at__gt=since).exists():
+        waiting = waiting.filter(created_at__gt=since)
     return waiting.filter(
         Q(order_type=OrderType.MARKET.value)
         | Q(time_in_force__in=[TimeInForce.IOC.value, TimeInForce.FOK.value])
@@ -262,7 +268,7 @@ def _shape(position: Position, children: Sequence[Order]) -> Shape:
 
 def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
     """Does what the position asked for work now? If not: the alarm, or close it. True when its
-    stop is missing.
+    stop is missing, or the price has jumped it.
 
     The item ends here, in the transaction that looks: whatever changes the position from now on
     makes a new one. If it changed since the children were planned, that is now."""
@@ -283,9 +289,15 @@ def _judge(desk: Desk, position_id: str, grid: _Grid, meant_for: Shape) -> bool:
         # An unconfirmed child is not placed twice, and is not taken for protection either.
         sure = [each for each in children if each.status != OrderStatus.UNCONFIRMED]
         missing = {each.role for each in _plan(position, sure, grid, now).place}
-        set_protected(position, not missing, now=now, watched=_watched(position, sure, grid))
-        if OrderRole.STOP_LOSS not in missing:
-            return False
+        has_stop = OrderRole.STOP_LOSS not in missing
+        reach = reach_of_stop(position, grid.instrument) if has_stop else None
+        works = not missing and (reach is None or reach.jumped_at is None)
+        watched = _watched(position, sure, grid)
+        set_protected(position, works, now=now, watched=watched, stop_limit=reach)
+        if not grid.is_told:
+            queue_protection(position, now=now, after=LEFT_OVER)
+        if has_stop:
+            return look_again_if_jumped(position, now)
         log.error("position_unprotected", position=position.pk, code="UNPROTECTED_POSITION")
         for entry in _orders_of(position, OrderRole.ENTRY, [OrderStatus.PARTIALLY_FILLED]):
             # It makes more of what has no stop, and some venues take none beside it.
@@ -335,26 +347,34 @@ def _close_if_asked(position: Position, now: datetime) -> None:
         close_bare(position, now=now)
 
 
-def _look_at_price(desk: Desk, symbol: str) -> None:
-    """A stop that the venue refuses may have been passed by the price already."""
+def _look_at_price(desk: Desk, position_id: str, grid: _Grid) -> None:
+    """A stop that the venue refuses may have been passed by the price already, or one that works
+    may be jumped still. While the market is closed that one has not triggered yet, and no exit
+    would fill: it keeps its place."""
+    symbol = Position.objects.values_list("symbol", flat=True).get(pk=position_id)
     try:
         quote = desk.broker.quote(symbol)
     except BrokerError as error:
         log.warning("quotes_failed", symbols=[symbol], error=name_of(error))
         return
-    if quote is not None:
-        watch_prices(desk.claim.account_id, {symbol: quote}, desk.clock())
+    if quote is None:
+        return
+    now = desk.clock()
+    watch_prices(desk.claim.account_id, {symbol: quote}, now)
+    hours = None if grid.instrument is None else grid.instrument.hours
+    if hours is None or not hours.surely_closed_at(now):
+        close_jumped(position_id, quote, now)
 
 
 def _grid(desk: Desk, symbol: str) -> _Grid:
     """Without steps a stop is better unrounded than not placed."""
+    able, is_told = desk.broker.capabilities(), True
     try:
         instrument = desk.broker.instrument(symbol)
     except BrokerError:
-        instrument = None
-    able = desk.broker.capabilities()
+        instrument, is_told = None, False
     if instrument is None:
-        return _Grid(LOWEST, None, able.holds_balance)
+        return _Grid(LOWEST, None, able.holds_balance, is_told=is_told)
     return _Grid(
         instrument.quantity_step,
         instrument.price_tick,
@@ -363,4 +383,5 @@ def _grid(desk: Desk, symbol: str) -> _Grid:
         None if able.pairs is Pairs.NONE else instrument.pair_step,
         instrument.min_quantity,
         instrument.min_notional,
+        instrument,
     )

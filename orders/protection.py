@@ -7,6 +7,7 @@ any two steps is mended by asking again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import ROUND_UP, Context, Decimal
 from typing import Any
 
@@ -28,6 +29,8 @@ LOWEST = Decimal("1e-8")
 _SHARES = Context(prec=MAX_DIGITS, rounding=ROUND_UP)
 WATCHED = "watched"
 """Under which name a position keeps the targets that are watched."""
+STOP_LIMIT = "stop_limit"
+"""And this, how far its stop reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,16 @@ class Child:
     """Not yet filled."""
     partner: str | None = None
     """Id of the one that it rests with as a pair, while that works too."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopLimit:
+    """Of a stop that works and is a limit once it has triggered."""
+
+    price: Decimal
+    """Beyond it the stop does not trade."""
+    jumped_at: datetime | None = None
+    """Since when the price is there, and the stop protects nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +336,25 @@ def read_watched(quantity: Decimal, data: Mapping[str, Any] | None) -> list[NewC
         NewChild(OrderRole.TAKE_PROFIT, side, Decimal(each["price"]), Decimal(each["quantity"]))
         for each in listed
     ]
+
+
+def with_stop_limit(data: Mapping[str, Any], limit: StopLimit | None) -> dict[str, Any]:
+    kept = {name: value for name, value in data.items() if name != STOP_LIMIT}
+    if limit is not None:
+        at = limit.jumped_at
+        kept[STOP_LIMIT] = {
+            "price": plain(limit.price),
+            "jumped_at": None if at is None else at.isoformat(),
+        }
+    return kept
+
+
+def read_stop_limit(data: Mapping[str, Any] | None) -> StopLimit | None:
+    kept = (data or {}).get(STOP_LIMIT)
+    if kept is None:
+        return None
+    at = kept["jumped_at"]
+    return StopLimit(Decimal(kept["price"]), None if at is None else datetime.fromisoformat(at))
 
 
 def _price(

@@ -24,11 +24,11 @@ from brokers.errors import (
     RateLimited,
     Unsupported,
 )
-from brokers.types import OrderReport, OrderRequest, ReportStatus
+from brokers.types import Instrument, OrderReport, OrderRequest, ReportStatus
 from orders.comparisons import reconcile_soon
 from orders.exiting import fit_exit
 from orders.gate import refusal_at_the_gate
-from orders.lanes import LEASE, Claim, LostLane, hold_lane
+from orders.lanes import LEASE, LONGEST_WAIT, Claim, LostLane, hold_lane
 from orders.lifecycle import OrderEventName
 from orders.models import Order
 from orders.positions import shares_symbol
@@ -74,27 +74,31 @@ class Desk:
     clock: Callable[[], datetime]
 
 
-def send_order(desk: Desk, order_id: str) -> Order:
-    """Send a queued order; returns it as recorded. Raises NotYet and LostLane."""
+def send_order(desk: Desk, order_id: str, instrument: Instrument | None = None) -> Order:
+    """Send a queued order; returns it as recorded. `instrument`: of an exit (`orders.exiting`).
+    Raises NotYet and LostLane."""
 
     def commit() -> tuple[Order, bool]:
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         order = Order.objects.select_related("decision").get(pk=order_id)
-        return order, order.status == OrderStatus.QUEUED and mark_sending(order, now=now)
+        queued = order.status == OrderStatus.QUEUED
+        return order, queued and mark_sending(order, now=now, instrument=instrument)
 
     order, leaves = in_write_transaction(commit)
     return attempt_order(desk, order) if leaves else order
 
 
-def mark_sending(order: Order, *, now: datetime, at_once: bool = False) -> bool:
+def mark_sending(
+    order: Order, *, now: datetime, at_once: bool = False, instrument: Instrument | None = None
+) -> bool:
     """The last gate of a queued order, then `sending`, in the transaction that holds the lane:
     it is committed before the request leaves. False: it has ended instead. `at_once`: what it
     replaces ends with the same request."""
     if order.replaces_id is not None and not at_once:
         fit_replacement(order, now=now)
     if order.role == OrderRole.EXIT and order.status == OrderStatus.QUEUED:
-        fit_exit(order, now=now)
+        fit_exit(order, now=now, instrument=instrument)
     if order.status != OrderStatus.QUEUED:
         return False
     refusal = refusal_at_the_gate(order, now=now)
@@ -241,7 +245,7 @@ def _refuse(desk: Desk, order: Order, error: BrokerError, finish: Finish | None 
 
 
 def _not_sent(desk: Desk, order: Order, error: BrokerError) -> None:
-    if order.attempts >= MAX_ATTEMPTS and not _must_leave(order, desk.clock()):
+    if order.attempts >= MAX_ATTEMPTS and not _must_leave(order, error, desk.clock()):
         _refuse(desk, order, error)
         return
     record_error(desk, order, E.NOT_SENT, f"not_sent:{order.attempts}", error, reason=error.code)
@@ -253,9 +257,17 @@ def _lose(desk: Desk, order: Order, error: Exception) -> None:
     record_error(desk, order, E.LOSE, f"lose:{order.attempts}", error, reason="OUTCOME_UNKNOWN")
 
 
-def _must_leave(order: Order, now: datetime) -> bool:
-    """An exit or a stop is not given up because the venue was away for some seconds."""
-    return order.role != OrderRole.ENTRY and now - order.created_at < EXITS_TRY_FOR
+def _must_leave(order: Order, error: BrokerError, now: datetime) -> bool:
+    """An exit or a stop is not given up because the venue was away for some minutes, and never
+    while it refuses all for their rate: a ban may last for days."""
+    if order.role == OrderRole.ENTRY:
+        return False
+    if isinstance(error, RateLimited) or now - order.created_at < EXITS_TRY_FOR:
+        return True
+    refused = order.events.filter(
+        event=E.NOT_SENT.value, at__gt=now - (LONGEST_WAIT + EXITS_TRY_FOR)
+    )
+    return any(each.data.get("error") == RateLimited.__name__ for each in refused)
 
 
 def _pause(order: Order, error: BrokerError) -> float:

@@ -1,8 +1,9 @@
 """The order in which a strategy's alerts were sent, for each symbol on an account.
 
 Only times of sending are kept and compared (`risk.rules.timing.is_older`); an alert that says none
-is neither late nor does it make another late, and costs no statement. Read and written in the
-decision's transaction, under the lane's fence, so that nobody comes between the two.
+is neither late nor does it make another late, and costs no statement: but for one that failed here
+while newer ones passed it. Read and written in the decision's transaction, under the lane's fence,
+so that nobody comes between the two.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +12,13 @@ from datetime import datetime, timedelta
 
 from brokers.models import BrokerAccount
 from orders.book import Book
+from orders.lanes import FAILED_OFTEN
 from orders.lifecycle import WORKING
-from orders.models import LatestAlert, Order
+from orders.models import LaneItem, LatestAlert, Order
 from orders.terms import Terms
 from risk.rules.timing import is_older
 from tradehub.core.intent import Intent
-from tradehub.core.words import Verb
+from tradehub.core.words import OrderRole, Verb
 
 EVERY_SYMBOL = ""
 """What `close_all` and `cancel_all` are about: they come after every symbol's older alerts, also
@@ -95,6 +97,24 @@ def write_sequence(
         unique_fields=["account", "strategy", "symbol"],
         update_fields=["sent_at"],
     )
+
+
+def entered_since(item: LaneItem, terms: Terms) -> dict[str, datetime]:
+    """Symbols in which something newer of the strategy has entered, or may, and when that came: of
+    an alert that was passed as it failed here (`orders.lanes.next_item`)."""
+    if item.attempts < FAILED_OFTEN or item.signal_id is None or terms.strategy is None:
+        return {}
+    entries = Order.objects.filter(
+        account_id=item.account_id,
+        strategy_id=terms.strategy,
+        role=OrderRole.ENTRY.value,
+        decision__item__gt=item.pk,
+    ).select_related("decision__item")
+    return {
+        each.symbol: each.decision.item.created_at
+        for each in entries.order_by("decision__item")
+        if each.decision is not None and _did_or_may_do_something(each)
+    }
 
 
 def _executed(

@@ -35,7 +35,7 @@ from orders.sending import (
     say_symbol,
 )
 from tradehub.core.money import ZERO
-from tradehub.core.words import OrderSide, OrderStatus
+from tradehub.core.words import OrderRole, OrderSide, OrderStatus
 from tradehub.lib.db import in_write_transaction
 from tradehub.lib.prepared import Prepared
 
@@ -254,6 +254,14 @@ def _resend(desk: Desk, order: Order) -> None:
         attempt_order(desk, fresh)
 
 
+def _must_leave(order: Order) -> bool:
+    """An exit or a stop for which only attempts count that were lost. What the venue has refused
+    for its rate, or was away for, says nothing."""
+    if order.role == OrderRole.ENTRY:
+        return False
+    return order.events.filter(event=E.LOSE.value).count() < MAX_ATTEMPTS
+
+
 def _resend_or_deny(order: Order, now: datetime) -> None:
     attempt = order.attempts + 1
     refusal = refusal_at_the_gate(order, now=now)
@@ -263,7 +271,7 @@ def _resend_or_deny(order: Order, now: datetime) -> None:
         refusal = "NOT_SENT", "It never arrived with its stop, which goes out alone."
     elif refusal is None and not has_room(order):
         refusal = "NOT_SENT", "It never arrived, and the order that it replaces has not made way."
-    elif refusal is None and attempt > MAX_ATTEMPTS:
+    elif refusal is None and attempt > MAX_ATTEMPTS and not _must_leave(order):
         refusal = "NOT_SENT", "The venue did not take it, however often it was sent."
     if refusal is not None:
         code, text = refusal

@@ -10,8 +10,8 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from functools import partial
-from itertools import takewhile
 from uuid import uuid4
 
 import structlog
@@ -40,12 +40,14 @@ from orders.lanes import (
     Claim,
     LostLane,
     claim_lane,
+    head_item,
     hold_lane,
+    is_due,
     next_item,
     release_lane,
 )
 from orders.lifecycle import AT_VENUE, WORKING
-from orders.market import name_of, observe_prices, read_market
+from orders.market import name_of, observe_prices, read_instrument, read_market
 from orders.models import Decision, LaneItem, Order
 from orders.pausing import pause_item, pause_items
 from orders.protecting import (
@@ -68,9 +70,9 @@ from orders.sending import (
 )
 from orders.syncing import sync_orders
 from orders.terms import Terms, mapped_symbol
-from orders.unconfirmed import doubted_symbols, settle_unconfirmed
+from orders.unconfirmed import settle_unconfirmed
 from tradehub.core.intent import Intent
-from tradehub.core.words import OrderRole, OrderSource, OrderStatus
+from tradehub.core.words import OrderRole, OrderSource, OrderStatus, OrderType
 from tradehub.lib import metrics
 from tradehub.lib.clock import utc_now
 from tradehub.lib.db import in_write_transaction
@@ -122,22 +124,33 @@ def _drain(claim: Claim, clock: Callable[[], datetime]) -> int:
         done = _go_on_beside(desk, account, trades)
         _postpone_lane(desk, wait, trades)
         return done
-    while (item := next_item(account.pk, now=clock())) is not None:
+    while (item := head_item(account.pk, now=clock())) is not None:
+        if not is_due(item, clock()):
+            return done + _go_on_beside(desk, account, trades)
         if not trades and item.kind in HELD_KINDS:
             trades = not hold_waiting(claim, clock=clock)
             continue
-        if not _do(desk, account, item):
+        if _do(desk, account, item) is not _End.DONE:
             return done + _go_on_beside(desk, account, trades)
         done += 1
     return done
 
 
 def _go_on_beside(desk: Desk, account: BrokerAccount, trades: bool) -> int:
-    """While an order is in doubt: what can't depend on it; how many items."""
-    if not doubted_symbols(account.pk):
-        return 0
-    items, _ = sort_waiting(account.pk, now=desk.clock(), trades=trades)
-    return sum(1 for _ in takewhile(partial(_do, desk, account), items))
+    """While an order is in doubt or an item waits: what can't depend on it; how many items. Each
+    is tried once: one that waits in its turn keeps its own symbols only, until the venue wants
+    patience."""
+    done, tried = 0, set[int]()
+    while True:
+        items, _ = sort_waiting(account.pk, now=desk.clock(), trades=trades)
+        item = next((each for each in items if each.pk not in tried), None)
+        if item is None:
+            return done
+        tried.add(item.pk)
+        end = _do(desk, account, item)
+        if end is _End.STOPS:
+            return done
+        done += end is _End.DONE
 
 
 def _desk(claim: Claim, account: BrokerAccount, clock: Callable[[], datetime]) -> Desk:
@@ -149,13 +162,22 @@ def _desk(claim: Claim, account: BrokerAccount, clock: Callable[[], datetime]) -
         raise
 
 
-def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
-    """One item. False: the lane has to wait with it."""
+class _End(Enum):
+    """Of one turn of an item."""
+
+    DONE = auto()
+    WAITS = auto()
+    """For what becomes of an order; what can't depend on that goes on."""
+    STOPS = auto()
+    """It is tried again later, and so would be whatever came now."""
+
+
+def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> _End:
     try:
         finished = _HANDLERS[LaneItem.Kind(item.kind)](desk, account, item)
     except NotYet as wait:
         pause_item(desk, item, wait.seconds)
-        return False
+        return _End.WAITS if wait.reason == "OUTCOME_UNKNOWN" else _End.STOPS
     except LostLane:
         raise
     except Exception as error:  # ours or a venue's: the lane must go on without this item
@@ -163,7 +185,7 @@ def _do(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
         return _give_up_or_retry(desk, item)
     if not finished:
         _finish(desk, item, LaneItem.Status.DONE)
-    return True
+    return _End.DONE
 
 
 def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
@@ -181,7 +203,7 @@ def _decide(desk: Desk, account: BrokerAccount, item: LaneItem) -> bool:
             del orders[0]
     for order_id in decision.cancels:
         cancel_at_venue(desk, order_id)
-    # One that has to wait for its room keeps no other from leaving.
+    # One that has to wait for its room, or for what was cancelled, keeps no other from leaving.
     waits = [_send(desk, order) for order in orders]
     if any(waits):
         raise NotYet("OUTCOME_UNKNOWN", min(filter(None, waits)))
@@ -216,7 +238,9 @@ def _decide_now(
         now = desk.clock()
         hold_lane(desk.claim, now=now)
         decision, orders = decide_item(item, account, market, now=now)
-        leaves = _is_free(decision, orders) and mark_sending(orders[0], now=desk.clock())
+        leaves = _is_free(decision, orders) and mark_sending(
+            orders[0], now=desk.clock(), instrument=market.instruments.get(orders[0].symbol)
+        )
         return decision, orders, leaves
 
     return in_write_transaction(decide)
@@ -247,9 +271,11 @@ def _named(symbols: Iterable[str | None]) -> list[str]:
 
 def _send(desk: Desk, order: Order) -> float:
     """0, or after how many seconds it is to be tried again: what was cancelled for it works yet."""
+    if order.after_id is not None:  # read anew: by now it may wait for a part of that one
+        order = Order.objects.select_related("after", "decision").get(pk=order.pk)
     if order.status != OrderStatus.QUEUED:
         return 0.0
-    if order.after_id is not None and not makes_way(Order.objects.get(pk=order.after_id)):
+    if order.after is not None and not makes_way(order.after):
         return 0.0  # its own SEND item comes when that order is filled
     wait = time_to_clear(desk, order)
     if wait:
@@ -258,8 +284,16 @@ def _send(desk: Desk, order: Order) -> float:
         send_order(desk, order.pk)
         return 0.0
     with at(Priority.FIRST):  # one turn for both, where a venue's limits leave few
-        if make_room(desk, order):
-            send_order(desk, order.pk)
+        lots = desk.broker.capabilities().market_lots and order.order_type == OrderType.MARKET
+        instrument = read_instrument(desk.broker, order.symbol) if lots else None
+        try:
+            has_room = make_room(desk, order)
+        except NotYet as held:
+            if held.reason != "OUTCOME_UNKNOWN":
+                raise
+            return held.seconds  # the cancel was taken: others may leave meanwhile
+        if has_room:
+            send_order(desk, order.pk, instrument)
     return 0.0
 
 
@@ -330,14 +364,14 @@ def _finish(desk: Desk, item: LaneItem, status: LaneItem.Status, reason: str = "
     in_write_transaction(finish)
 
 
-def _give_up_or_retry(desk: Desk, item: LaneItem) -> bool:
+def _give_up_or_retry(desk: Desk, item: LaneItem) -> _End:
     pause = pause_after_failure(item)
     if pause is None:
         _finish(desk, item, LaneItem.Status.PARKED, "INTERNAL_ERROR")
-        return True
+        return _End.DONE
     tell_of_failing(desk, item)
     pause_item(desk, item, pause, failed=True)
-    return False
+    return _End.WAITS
 
 
 def _postpone_lane(desk: Desk, wait: NotYet, trades: bool) -> None:

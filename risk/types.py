@@ -139,8 +139,14 @@ class EntryPlan:
     """Targets as prices, nearest first."""
     min_notional: Decimal = ZERO
     """The venue's own least order value."""
+    stop_value: Decimal | None = None
+    """What its stop would be worth once all has filled."""
+    min_stop_value: Decimal = ZERO
+    """The venue's own least value of an order that closes; zero for none."""
     max_quantity: Decimal | None = None
     """The venue's own largest order; None for no bound."""
+    max_quantity_why: str = ""
+    """A sentence on what makes that less than the venue takes in one order."""
     signal_at: datetime | None = None
     """What the alert's age is counted from; None for what is no alert."""
     sent_at: datetime | None = None

@@ -133,10 +133,14 @@ class AlpacaBroker:
         """For the account doctor."""
         return self._reader.read(parsing.standing, self._client.get("/account"))
 
+    def asset_of(self, symbol: str) -> Asset | None:
+        """For the account doctor; asked of Alpaca only where it is not remembered."""
+        return self._asset(symbol)
+
     def clock(self) -> tuple[parsing.MarketClock, timedelta]:
         """Of US stocks; and how far Alpaca's time is ahead of ours, half a journey taken off."""
         left = self._now()
-        found = self._reader.read(parsing.market_clock, self._client.get("/clock"))
+        found, _ = self._connection.read_clock(self._now)
         return found, found.at - left - (self._now() - left) / 2
 
     def instrument(self, symbol: str) -> Instrument | None:
@@ -147,7 +151,9 @@ class AlpacaBroker:
         if not asset.crypto:
             last = self._connection.prices.get(symbol) or self._last_of(symbol)
         found = instrument_of(asset, fractional=self._fractional, last=last)
-        return found if asset.crypto else replace(found, pair_step=ONE)
+        if asset.crypto:
+            return found
+        return replace(found, pair_step=ONE, hours=self._connection.hours(self._now))
 
     def quote(self, symbol: str) -> Quote | None:
         return self.quotes([symbol]).get(symbol)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from brokers.types import Instrument, OrderRequest
+from brokers.types import Instrument, OrderRequest, StopReach
 from tradehub.core.money import EXACT, ONE, ZERO, plain
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
@@ -20,6 +20,17 @@ FRACTION = Decimal("1e-9")
 CRYPTO_MINIMUM = Decimal(10)
 STOCK_MINIMUM = ONE
 """`cost basis must be >= minimal amount of order …`, in dollars."""
+
+CRYPTO_KEEPS = Decimal("0.0025")
+"""Of what is bought, as its fee: the largest rate."""
+CRYPTO_COLLAR = Decimal("0.1")
+"""How far beyond its trigger a crypto stop may still trade: Alpaca has none without a limit."""
+CRYPTO_STOP_REACH = tuple(StopReach(side, CRYPTO_COLLAR) for side in OrderSide)
+STOCK_STOP_REACH = (
+    StopReach(OrderSide.BUY, Decimal("0.04"), below=Decimal(50)),
+    StopReach(OrderSide.BUY, Decimal("0.025")),
+)
+"""Alpaca makes a stop limit of each stop to buy; one to sell trades at the market."""
 
 CRYPTO_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT})
 CRYPTO_TIMES = frozenset({TimeInForce.GTC, TimeInForce.IOC})
@@ -63,6 +74,9 @@ def instrument_of(asset: Asset, *, fractional: bool, last: Decimal | None) -> In
             tradable=asset.tradable,
             order_types=CRYPTO_TYPES,
             locked_as=asset.locked_as,
+            stop_reach=CRYPTO_STOP_REACH,
+            guard_type=OrderType.STOP_LIMIT,
+            buy_keeps=CRYPTO_KEEPS,
         )
     in_parts = fractional and asset.fractionable
     return Instrument(
@@ -73,6 +87,7 @@ def instrument_of(asset: Asset, *, fractional: bool, last: Decimal | None) -> In
         min_notional=STOCK_MINIMUM if in_parts else ZERO,
         tradable=asset.tradable,
         locked_as=asset.locked_as,
+        stop_reach=STOCK_STOP_REACH,
     )
 
 

@@ -174,6 +174,11 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._trading_url})"
 
+    @property
+    def address(self) -> str:
+        """Of trading."""
+        return self._trading_url
+
     def get(self, path: str, **query: str) -> Any:
         if path != ACCOUNT:
             self.owner.check(self._ask_owner)

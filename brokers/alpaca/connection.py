@@ -1,8 +1,9 @@
 """What is kept between two questions about one Alpaca account: its client, and what never changes.
 
 Assets are kept for some minutes, the client order ids and the complete fills of orders for as long
-as there is room; all of it could be asked again. A connection serves several threads at once. It
-is kept by the account and its sealed key, so that a new key is never answered for by the old one.
+as there is room; all of it could be asked again. The market's hours are the same for every account
+at an address, and are shared. A connection serves several threads at once. It is kept by the
+account and its sealed key, so that a new key is never answered for by the old one.
 """
 
 import atexit
@@ -21,6 +22,8 @@ from brokers.alpaca import parsing
 from brokers.alpaca.assets import Asset
 from brokers.alpaca.client import Client
 from brokers.alpaca.errors import NotFound, unreadable
+from brokers.errors import BrokerError
+from brokers.hours import Hours
 from brokers.types import FillReport
 from tradehub.core.money import ZERO
 
@@ -30,6 +33,8 @@ V = TypeVar("V")
 ASSET_FOR = timedelta(minutes=10)
 NO_ASSET_FOR = timedelta(minutes=1)
 """Of what can't be traded: it may any moment, and till then its entries are denied."""
+CLOCK_AGAIN = timedelta(seconds=10)
+"""After it could not be read: an exit needs no hours, and must not wait for it again and again."""
 IDLE_SECONDS = 300.0
 MOST_KEPT = 5000
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]{0,19}")
@@ -63,6 +68,10 @@ class Kept(Generic[K, V]):
             self._entries.clear()
 
 
+clocks: Kept[str, Hours] = Kept()
+"""Of this process, by the address of trading."""
+
+
 class Connection:
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -75,6 +84,7 @@ class Connection:
         self.shorting = True
         """Until the account says that it may not."""
         self._assets: Kept[str, tuple[Asset | None, datetime]] = Kept()
+        self._no_clock_until: datetime | None = None
 
     def asset(self, symbol: str, now: datetime) -> Asset | None:
         """None when Alpaca has no such stock or coin."""
@@ -100,6 +110,30 @@ class Connection:
 
     def forget_assets(self) -> None:
         self._assets.clear()
+
+    def hours(self, now: Callable[[], datetime]) -> Hours:
+        """Of US stocks. Asked again once the market has opened or closed since; while that fails,
+        what was told before counts for as long as it reaches."""
+        at, kept = now(), clocks.get(self.client.address)
+        if kept is not None and not kept.has_turned(at):
+            return kept
+        if self._no_clock_until is None or at >= self._no_clock_until:
+            try:
+                return self.read_clock(now)[1]
+            except BrokerError:
+                self._no_clock_until = now() + CLOCK_AGAIN
+        return kept or Hours()
+
+    def read_clock(self, now: Callable[[], datetime]) -> tuple[parsing.MarketClock, Hours]:
+        """What Alpaca says now, and what is kept of it."""
+        left = now()
+        try:
+            clock = parsing.market_clock(self.client.get("/clock"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise unreadable() from error
+        hours = parsing.hours_of(clock, left, now())
+        clocks.put(self.client.address, hours)
+        return clock, hours
 
     def keep_fills(self, order_id: str, fills: tuple[FillReport, ...], filled: Decimal) -> None:
         """Only when they are all: activities come some seconds after the order tells of them."""
@@ -139,6 +173,7 @@ class Connections:
             for each in self._open.values():
                 each.connection.client.close()
             self._open.clear()
+        clocks.clear()
 
     def _close_idle(self, now: float) -> None:
         for account_id, used in list(self._open.items()):

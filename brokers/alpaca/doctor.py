@@ -1,12 +1,15 @@
 """What the account doctor says of an Alpaca account. It was read before, so its key works."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
 
 from brokers.alpaca.adapter import AlpacaBroker
+from brokers.alpaca.assets import FRACTION, Asset
 from brokers.alpaca.parsing import MarketClock, Standing
 from brokers.base import Broker
-from brokers.types import Line
+from brokers.symbol_lines import barred_line, symbol_line
+from brokers.types import Instrument, Line
 from tradehub.core.money import ZERO, plain
 
 MOST_OFFSET = timedelta(seconds=2)
@@ -18,7 +21,7 @@ def begin(broker: Broker) -> None:
     cast(AlpacaBroker, broker).doubt()
 
 
-def lines(broker: Broker) -> list[Line]:
+def lines(broker: Broker, instruments: Mapping[str, Instrument]) -> list[Line]:
     alpaca = cast(AlpacaBroker, broker)
     standing = alpaca.standing()
     clock, offset = alpaca.clock()
@@ -30,6 +33,7 @@ def lines(broker: Broker) -> list[Line]:
         _margin(standing),
         _offset(offset),
         _hours(clock),
+        *(_symbol(alpaca, each, standing) for each in instruments.values()),
     ]
 
 
@@ -100,5 +104,39 @@ def _hours(clock: MarketClock) -> Line:
     if clock.is_open:
         text = f"The market for US stocks is open until {clock.next_close:%Y-%m-%d %H:%M} UTC."
         return Line("market hours", True, text)
-    text = f"The market for US stocks opens at {clock.next_open:%Y-%m-%d %H:%M} UTC; what is sent "
-    return Line("market hours", True, f"{text}before waits at Alpaca until then.")
+    text = f"The market for US stocks opens at {clock.next_open:%Y-%m-%d %H:%M} UTC. Until then "
+    more = "exits and orders with a limit wait at Alpaca; entries at the market are denied."
+    return Line("market hours", True, text + more, code="MARKET_CLOSED")
+
+
+def _symbol(alpaca: AlpacaBroker, each: Instrument, standing: Standing) -> Line:
+    asset, able = alpaca.asset_of(each.symbol), alpaca.capabilities()
+    if asset is None:
+        return barred_line(each.symbol, "Alpaca does not know it any more.", "Check again.")
+    if not asset.crypto:
+        more = f"{_parts(asset, each)} {_short(asset, standing)}"
+        return symbol_line(each, able, more=more)
+    if standing.crypto_status != "ACTIVE":
+        why = f"crypto is {standing.crypto_status} on it, and Alpaca refuses orders of coins."
+        fix = "Sign the crypto agreement at Alpaca, or take the symbol from the strategy."
+        return barred_line(each.symbol, why, fix)
+    more = "It can't be sold short; a stop is sent as a stop limit."
+    return symbol_line(each, able, more=more)
+
+
+def _parts(asset: Asset, each: Instrument) -> str:
+    if not asset.fractionable:
+        return "Alpaca trades it in whole shares only."
+    if each.quantity_step == FRACTION:
+        return "Parts of a share are traded, for the day."
+    return "Parts of a share need the account's option fractional."
+
+
+def _short(asset: Asset, standing: Standing) -> str:
+    if not standing.shorting:
+        return "It can't be sold short, as the account may not."
+    if not asset.shortable:
+        return "Alpaca does not sell it short."
+    if not asset.easy_to_borrow:
+        return "It is hard to borrow, so it is not sold short."
+    return "It may be sold short."

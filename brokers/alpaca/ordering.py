@@ -7,15 +7,18 @@ position when it takes the order, so it can't open the other side.
 
 from decimal import Decimal
 
-from brokers.alpaca.assets import Asset, in_extended_hours, price_step, time_in_force_of
+from brokers.alpaca.assets import (
+    CRYPTO_COLLAR,
+    Asset,
+    in_extended_hours,
+    price_step,
+    time_in_force_of,
+)
 from brokers.types import OrderRequest
 from tradehub.core.money import EXACT, ONE, plain, round_nearest
 from tradehub.core.words import OrderSide, OrderType
 
 Body = dict[str, str | bool]
-
-STOP_LIMIT_COLLAR = Decimal("0.1")
-"""How far beyond its trigger a crypto stop may still trade: Alpaca has none without a limit."""
 
 
 def order_body(asset: Asset, request: OrderRequest, quantity: Decimal) -> Body:
@@ -46,7 +49,7 @@ def _prices(asset: Asset, request: OrderRequest) -> Body:
     elif request.trail is not None and request.trail.offset is not None:
         prices["trail_price"] = plain(request.trail.offset)
     if asset.crypto and request.order_type is OrderType.STOP and request.stop_price is not None:
-        away = STOP_LIMIT_COLLAR if request.side is OrderSide.BUY else -STOP_LIMIT_COLLAR
+        away = CRYPTO_COLLAR if request.side is OrderSide.BUY else -CRYPTO_COLLAR
         limit = EXACT.multiply(request.stop_price, ONE + away)
         prices |= {"type": OrderType.STOP_LIMIT.value, "limit_price": on_step(asset, limit)}
     return prices

@@ -7,11 +7,12 @@ that is not in the table is that of a working order: no unknown word ends an ord
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from brokers.alpaca.assets import Asset
+from brokers.hours import Hours
 from brokers.types import (
     AccountState,
     FillReport,
@@ -230,12 +231,23 @@ def standing(raw: Json) -> Standing:
 
 
 def market_clock(raw: Json) -> MarketClock:
+    is_open = raw["is_open"]
+    if not isinstance(is_open, bool):
+        raise ValueError("neither open nor closed")
     return MarketClock(
         time_of(raw["timestamp"]),
-        bool(raw["is_open"]),
+        is_open,
         time_of(raw["next_open"]),
         time_of(raw["next_close"]),
     )
+
+
+def hours_of(clock: MarketClock, left: datetime, arrived: datetime) -> Hours:
+    """Of an answer that was asked for at `left`. Alpaca's time is off ours only as far as the
+    answer's own way can't explain."""
+    none = timedelta(0)
+    ahead = max(clock.at - arrived, none) + min(clock.at - left, none)
+    return Hours(clock.is_open, clock.next_open, clock.next_close, ahead)
 
 
 def quote(name: str, raw: Json | None) -> Quote | None:

@@ -120,6 +120,10 @@ class VenueClient(Client):
         asked = {"symbols": named, "showPermissionSets": "false"}
         return self._get("exchangeInfo", data=asked)
 
+    def get_reference_price(self, symbol: str) -> Any:
+        """The SDK has no method for it."""
+        return self._get("referencePrice", data={"symbol": symbol})
+
     def owner_uri(self) -> str:
         """Whose answer tells the venue's own id of the account."""
         return f"{self.API_URL}/{self.PRIVATE_API_VERSION}/account"

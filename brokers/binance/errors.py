@@ -44,6 +44,8 @@ class Meaning(StrEnum):
     ABSENT = "absent"
     """The venue does not know the order."""
     NO_SYMBOL = "no_symbol"
+    NO_REFERENCE = "no_reference"
+    """The symbol has no reference price."""
     LIMITED = "limited"
     """For its rate; of the address."""
     LIMITED_ORDERS = "limited_orders"
@@ -72,6 +74,7 @@ _ERRORS: Mapping[Meaning, type[BrokerError]] = {
     M.HALF_REPLACED: OrderRejected,
     M.ABSENT: OrderRejected,
     M.NO_SYMBOL: OrderRejected,
+    M.NO_REFERENCE: OrderRejected,
     M.LIMITED: RateLimited,
     M.LIMITED_ORDERS: RateLimited,
     M.FLAT: OrderRejected,
@@ -160,6 +163,7 @@ TABLE: tuple[Row, ...] = (
     Row(-2021, M.HALF_REPLACED, "errors.md, -2021 Order cancel-replace partially failed"),
     Row(-2022, M.NOT_REPLACED, "errors.md, -2022 Order cancel-replace failed"),
     Row(-2026, M.ABSENT, "errors.md, -2026 ORDER_ARCHIVED"),
+    Row(-2043, M.NO_REFERENCE, "errors.md, -2043 NO_REFERENCE_PRICE"),
 )
 """-2026: only an order that never filled is archived, ninety days after it ended."""
 

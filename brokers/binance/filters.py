@@ -1,18 +1,18 @@
 """What Binance allows for a symbol: exchangeInfo read into rules, and orders judged by them.
 
 Pure. A bound or step of zero is switched off. Quantities are rounded down to the step, never up;
-prices are not touched. Refusals use the venue's own words. What a rule measures by a number that
-only the venue has (its average price) is left to it, and explained when it refuses.
+prices are not touched. Refusals use the venue's own words. PERCENT_PRICE is measured by a price of
+the venue's (`percent_refusal`); the value of a market order is too, and is left to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from brokers.errors import BrokerError, OrderRejected
 from brokers.types import Instrument, OrderRequest
-from tradehub.core.money import EXACT, ZERO, plain, round_down, round_up, to_decimal
+from tradehub.core.money import EXACT, HUNDRED, ONE, ZERO, plain, round_down, round_up, to_decimal
 from tradehub.core.words import OrderSide, OrderType
 
 TYPES: Mapping[OrderType, str] = {
@@ -23,6 +23,9 @@ TYPES: Mapping[OrderType, str] = {
 }
 """Spot's names. A stop with a limit, or a plain one, is always the kind that follows the market
 away from it: a sell below the price, a buy above it."""
+MOVES = Decimal("0.01")
+"""A share that what PERCENT_PRICE is measured by may move until the order arrives: what is this
+near to a bound is left to the venue, so nothing is refused that it would take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,35 @@ class Notional:
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """PERCENT_PRICE and PERCENT_PRICE_BY_SIDE: how far from the average price a price may lie."""
+    """PERCENT_PRICE and PERCENT_PRICE_BY_SIDE: how far from the market's price a limit may lie."""
 
     bid: tuple[Decimal, Decimal]
-    """The lowest and the highest share, of a buy."""
+    """The lowest and the highest share, of a buy. Zero is no bound."""
     ask: tuple[Decimal, Decimal]
     name: str = "PERCENT_PRICE_BY_SIDE"
+    minutes: int | None = None
+    """It is measured by the average price of so many; 0: by the last price; None: by the mark
+    price."""
+
+    @property
+    def measure(self) -> str:
+        if self.minutes is None:
+            return "the mark price"
+        return f"the average price of {self.minutes} minutes" if self.minutes else "the last price"
+
+    def of(self, side: OrderSide) -> tuple[Decimal, Decimal]:
+        return self.bid if side is OrderSide.BUY else self.ask
+
+
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """TRAILING_DELTA: by how many percent, from and to, a trailing stop follows."""
+
+    buy: tuple[Decimal, Decimal]
+    sell: tuple[Decimal, Decimal]
+
+    def of(self, side: OrderSide) -> tuple[Decimal, Decimal]:
+        return self.buy if side is OrderSide.BUY else self.sell
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +103,18 @@ class Rules:
     percent: Percent | None = None
     oco: bool = False
     """Whether order lists of the symbol are taken."""
+    deltas: Deltas | None = None
+    """None: no trailing stop is taken of it."""
+    permission_sets: tuple[frozenset[str], ...] = ()
+    """An account needs one of each, to place orders."""
 
     @property
     def trading(self) -> bool:
         return self.status == "TRADING"
+
+    def missing(self, permissions: Collection[str]) -> list[frozenset[str]]:
+        """Of which sets an account with these permissions has none."""
+        return [each for each in self.permission_sets if each.isdisjoint(permissions)]
 
     def floor(self, quantity: Decimal, kind: OrderType) -> Decimal:
         """The largest quantity that the steps allow, and no more than `quantity`."""
@@ -112,7 +146,15 @@ def read_rules(symbol: Mapping[str, Any]) -> Rules:
         notional=_notional(filters),
         percent=_percent(filters),
         oco=bool(symbol.get("ocoAllowed", False)),
+        deltas=_deltas(filters) if symbol.get("allowTrailingStop") else None,
+        permission_sets=tuple(frozenset(map(str, each)) for each in _sets(symbol)),
     )
+
+
+def _sets(symbol: Mapping[str, Any]) -> list[list[str]]:
+    """What is no list of lists is not understood, and keeps nobody from trading."""
+    found = symbol.get("permissionSets") or []
+    return [each for each in found if isinstance(each, list)] if isinstance(found, list) else []
 
 
 def instrument_of(rules: Rules, names: Mapping[OrderType, str] = TYPES) -> Instrument:
@@ -150,6 +192,31 @@ def refusal(
     )
 
 
+def is_far(rules: Rules, request: OrderRequest, price: Decimal, tolerance: Decimal = ZERO) -> bool:
+    """Whether its limit lies outside of PERCENT_PRICE by more than `tolerance`, a share of the
+    bound, were `price` what that is measured by."""
+    if rules.percent is None or request.limit_price is None:
+        return False
+    low, high = (EXACT.multiply(share, price) for share in rules.percent.of(request.side))
+    least = EXACT.multiply(low, ONE - tolerance)
+    most = EXACT.multiply(high, ONE + tolerance)
+    return request.limit_price < least or bool(high and request.limit_price > most)
+
+
+def percent_refusal(rules: Rules, request: OrderRequest, price: Decimal) -> tuple[str, str] | None:
+    """As `refusal`, by PERCENT_PRICE alone. `price`: what the venue measured by a moment ago."""
+    percent = rules.percent
+    if percent is None or not is_far(rules, request, price, MOVES):
+        return None
+    assert request.limit_price is not None
+    text = (
+        f"Filter failure: {percent.name}. A {request.side} of {rules.symbol} at "
+        f"{plain(request.limit_price)} is too far from the market at {plain(price)}: a price goes "
+        f"{_reach(percent, request.side)}."
+    )
+    return percent.name, text
+
+
 def with_numbers(error: BrokerError, rules: Rules, side: OrderSide) -> OrderRejected:
     """The venue's refusal by one of its rules, with what the rule allows."""
     numbers = allowance(rules, error.text, side)
@@ -161,8 +228,7 @@ def allowance(rules: Rules, said: str, side: OrderSide) -> str:
     where it tells none."""
     name = said.removeprefix("Filter failure: ").strip()
     if rules.percent is not None and name == rules.percent.name:
-        low, high = rules.percent.bid if side is OrderSide.BUY else rules.percent.ask
-        return f"A price goes from {plain(low)} to {plain(high)} times the average of it."
+        return f"A price goes {_reach(rules.percent, side)}."
     if rules.notional is not None and name in ("NOTIONAL", "MIN_NOTIONAL"):
         most = f" and at most {plain(rules.notional.most)}" if rules.notional.most else ""
         return f"An order is worth at least {plain(rules.notional.least)}{most} {rules.quote}."
@@ -219,6 +285,13 @@ def _of_value(rules: Rules, request: OrderRequest) -> tuple[str, str] | None:
     return limits.name, text
 
 
+def _reach(percent: Percent, side: OrderSide) -> str:
+    low, high = percent.of(side)
+    words = [f"from {plain(low)}"] if low else []
+    words += [f"to {plain(high)}"] if high else []
+    return f"{' '.join(words)} times {percent.measure}"
+
+
 def _outside(name: str, what: str, number: Decimal, symbol: str, allowed: Range) -> str:
     return (
         f"Filter failure: {name}. The {what} {plain(number)} of {symbol} is not allowed: it goes "
@@ -254,14 +327,36 @@ def _notional(filters: Mapping[str, Mapping[str, Any]]) -> Notional | None:
     return Notional(to_decimal(old["minNotional"]), least_of_market=market, name="MIN_NOTIONAL")
 
 
+def _deltas(filters: Mapping[str, Mapping[str, Any]]) -> Deltas | None:
+    """In hundredths of a percent. Above: of stops to buy; below: of stops to sell."""
+    found = filters.get("TRAILING_DELTA")
+    if found is None:
+        return None
+    above, below = (
+        tuple(
+            EXACT.divide(to_decimal(found[f"{bound}Trailing{side}Delta"]), HUNDRED)
+            for bound in ("min", "max")
+        )
+        for side in ("Above", "Below")
+    )
+    if not above[1] or not below[1]:
+        return None
+    return Deltas((above[0], above[1]), (below[0], below[1]))
+
+
 def _percent(filters: Mapping[str, Mapping[str, Any]]) -> Percent | None:
     sides, both = filters.get("PERCENT_PRICE_BY_SIDE"), filters.get("PERCENT_PRICE")
     if sides is not None:
         return Percent(
             (to_decimal(sides["bidMultiplierDown"]), to_decimal(sides["bidMultiplierUp"])),
             (to_decimal(sides["askMultiplierDown"]), to_decimal(sides["askMultiplierUp"])),
+            minutes=_minutes(sides),
         )
     if both is None:
         return None
     allowed = to_decimal(both["multiplierDown"]), to_decimal(both["multiplierUp"])
-    return Percent(allowed, allowed, "PERCENT_PRICE")
+    return Percent(allowed, allowed, "PERCENT_PRICE", _minutes(both))
+
+
+def _minutes(found: Mapping[str, Any]) -> int:
+    return int(found.get("avgPriceMins", 0))

@@ -7,9 +7,12 @@ Raises Unsupported for what the venue would refuse, and NotSent for what can't b
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from typing import Protocol
 
-from brokers.binance.filters import TYPES, Rules, refusal
+from brokers.binance.filters import Percent, Rules, is_far, percent_refusal, refusal
 from brokers.binance.market import SpotMarket
+from brokers.binance.spot_trailing import NAMES, follows_by_price, in_percent
 from brokers.errors import BrokerError, NotSent, RateLimited, Unsupported
 from brokers.types import OrderRequest
 from tradehub.core.money import plain
@@ -42,6 +45,28 @@ def by_the_rules(
     return request, rules
 
 
+class Prices(Protocol):
+    def seen(self, symbol: str) -> Decimal | None: ...
+
+    def measured(self, symbol: str, percent: Percent) -> Decimal | None: ...
+
+
+def too_far(rules: Rules, request: OrderRequest, prices: Prices) -> tuple[str, str] | None:
+    """An entry whose limit the venue would refuse by PERCENT_PRICE. Only where the price of the
+    decision makes that likely, the venue is asked what it measures by; what it does not tell then
+    it judges itself. An exit is always its to judge."""
+    near = prices.seen(rules.symbol)
+    if request.reduce_only or rules.percent is None or near is None:
+        return None
+    if not is_far(rules, request, near):
+        return None
+    try:
+        measured = prices.measured(rules.symbol, rules.percent)
+    except BrokerError:
+        return None
+    return percent_refusal(rules, request, measured) if measured else None
+
+
 class SpotFitting:
     def __init__(self, market: SpotMarket, currency: str) -> None:
         self._market = market
@@ -63,12 +88,21 @@ class SpotFitting:
                 f"{self._currency}, the account's currency.",
                 venue_code="SYMBOL",
             )
+        last = self._last(request.symbol) if follows_by_price(request) else None
+        try:
+            request = in_percent(request, rules.deltas, last)
+        except Unsupported as error:
+            return request, rules, (error.venue_code or "TRAILING_DELTA", error.text)
         floored = replace(request, quantity=rules.floor(request.quantity, request.order_type))
-        return floored, rules, refusal(rules, floored)
+        problem = refusal(rules, floored, NAMES) or too_far(rules, floored, self._market)
+        return floored, rules, problem
+
+    def _last(self, symbol: str) -> Decimal | None:
+        return self._market.prices([symbol]).get(symbol)
 
 
 def _check_words(request: OrderRequest) -> None:
-    if request.order_type not in TYPES:
+    if request.order_type not in NAMES:
         raise Unsupported(f"Binance spot gets no {request.order_type} orders from us yet.")
     if request.time_in_force not in TIMES:
         raise Unsupported(f"Binance spot has no {request.time_in_force} orders.")

@@ -103,6 +103,7 @@ class FuturesBroker:
             shorts=True,
             linked_orders=False,
             client_ids=ClientIds.UNIQUE_WHILE_OPEN,
+            market_lots=True,
             settle_seconds=SETTLE_SECONDS,
             holds_balance=False,
         )

@@ -4,8 +4,11 @@ position mode, its margin, the settings of what it holds, and the algo book.
 Reads only.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from brokers.binance.answers import list_of
+from brokers.binance.errors import Meaning
 from brokers.binance.futures import FuturesBroker
 from brokers.binance.futures_account import MODES, Options
 from brokers.binance.futures_parsing import Leg
@@ -17,14 +20,15 @@ from brokers.binance.key_lines import (
     on_testnet,
     restrictions,
 )
-from brokers.errors import OutcomeUnknown
-from brokers.types import Line
+from brokers.errors import BrokerError, OrderRejected, OutcomeUnknown, Unsupported
+from brokers.symbol_lines import symbol_line
+from brokers.types import Instrument, Line
 
 RIGHT = "Enable Futures"
 MOST_NAMED = 10
 
 
-def lines(broker: FuturesBroker) -> list[Line]:
+def lines(broker: FuturesBroker, instruments: Mapping[str, Instrument]) -> list[Line]:
     client = broker.client
     told = client.futures_account_config()
     if not isinstance(told, dict) or not isinstance(told.get("dualSidePosition"), bool):
@@ -34,8 +38,9 @@ def lines(broker: FuturesBroker) -> list[Line]:
     found += [clock(client), _position_mode(told["dualSidePosition"], broker.options)]
     found += [_margin(bool(told.get("multiAssetsMargin")), broker.options)]
     found += _both_sides(broker.holdings.legs())
-    found += [_stops(broker.options)]
-    return found
+    found += [_stops(broker, next(iter(instruments), None))]
+    able = broker.capabilities()
+    return found + [symbol_line(each, able) for each in instruments.values()]
 
 
 def _rights(broker: FuturesBroker, can_trade: bool) -> list[Line]:
@@ -90,8 +95,41 @@ def _both_sides(found: list[Leg]) -> list[Line]:
     return [Line("both_sides", False, text, "Close one side of each at Binance.")]
 
 
-def _stops(options: Options) -> Line:
-    """That the algo book can be read is known: the doctor has counted the working orders."""
-    how = "the whole position" if options.close_position else "the quantity they were placed for"
-    text = f"Stops rest in Binance's algo book, beside targets; they close {how}."
+def _stops(broker: FuturesBroker, symbol: str | None) -> Line:
+    """The algo book is asked: where it is not there for the account, no stop can rest. One symbol
+    is enough, and weighs a fortieth of all."""
+    symbol = symbol or f"BTC{broker.options.currency}"
+    try:
+        found = broker.client.futures_get_open_orders(conditional=True, symbol=symbol)
+        count = len(list_of(found))
+    except BrokerError as error:
+        if broker.client.meaning_of(error) is Meaning.NO_SYMBOL:
+            return Line("stops", True, "Stops rest in Binance's algo book, beside targets.")
+        if not _is_certain(error):
+            raise
+        return _no_stops(error)
+    how = "the quantity they were placed for"
+    if broker.options.close_position:
+        how = "the whole position"
+    text = (
+        f"Stops rest in Binance's algo book, beside targets, and close {how}. The book answers: "
+        f"{count} of {symbol} work there."
+    )
     return Line("stops", True, text)
+
+
+def _is_certain(error: BrokerError) -> bool:
+    """That the book is not there for this account; not that Binance is busy."""
+    return isinstance(error, OrderRejected | Unsupported) or error.venue_code == "HTTP 404"
+
+
+def _no_stops(error: BrokerError) -> Line:
+    text = (
+        f"Binance's algo book, where stops rest, did not take the question what works there: "
+        f"{error.text} No stop could be placed, so no entry is sent."
+    )
+    fix = (
+        "Look whether Binance's app takes a stop on this account. If it does, Binance has changed "
+        "its API: run `manage.py drill`, and look for a newer TradeHub."
+    )
+    return Line("stops", False, text, fix, hard=True, code="UNSUPPORTED_BY_VENUE")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from brokers.binance.filters import Rules, refusal
-from brokers.binance.fitting import Judged, by_the_rules
+from brokers.binance.fitting import Judged, by_the_rules, too_far
 from brokers.binance.futures_account import FuturesAccount, open_legs_of
 from brokers.binance.futures_market import FuturesMarket
 from brokers.binance.futures_parsing import (
@@ -97,6 +97,8 @@ class Fitting:
             # Refused now rather than when it triggers.
             at_market = replace(floored, order_type=OrderType.MARKET, stop_price=None)
             problem = refusal(free, at_market, TYPES)
+        if problem is None and request.order_type is OrderType.LIMIT:
+            problem = too_far(rules, floored, self._market)
         return floored, rules, problem
 
     def _mode_for_exit(self) -> bool:

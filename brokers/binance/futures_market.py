@@ -14,9 +14,10 @@ from typing import Any
 
 from brokers.binance.answers import parsed
 from brokers.binance.errors import Meaning, unreadable
-from brokers.binance.filters import Rules
+from brokers.binance.filters import Percent, Rules
 from brokers.binance.futures_client import FuturesClient
 from brokers.binance.futures_parsing import quote, read_rules
+from brokers.binance.market import last_seen
 from brokers.binance.site import TRUSTED_FOR
 from brokers.budgeting import Priority
 from brokers.errors import BrokerError
@@ -37,6 +38,9 @@ class Shelf:
     rules: dict[str, Rules] = field(default_factory=dict)
     read_at: datetime | None = None
     doubted: bool = False
+    failed_at: datetime | None = None
+    """When an exit asked for the rules in vain."""
+    seen: dict[str, Quote] = field(default_factory=dict)
 
 
 _shelves: dict[str, Shelf] = {}
@@ -65,14 +69,22 @@ class FuturesMarket:
         # One that takes no orders may any moment, and till then its entries are denied.
         wanted = shelf.doubted or known is None or not known.trading
         if age >= RULES_LAST or (wanted and age >= READ_AGAIN_AFTER):
+            can_wait = known is None or urgency(Priority.NORMAL) is not Priority.FIRST
+            if not can_wait and self._failed_of_late():
+                return known
             try:
                 self._read()
             except BrokerError:
-                if known is None or urgency(Priority.NORMAL) is not Priority.FIRST:
+                if can_wait:
                     raise
                 # An exit can't wait for it. In a minute it is asked for again.
-                shelf.read_at = self._client.now() - RULES_LAST + TRUSTED_FOR
+                shelf.failed_at = self._client.now()
+                shelf.read_at = shelf.failed_at - RULES_LAST + TRUSTED_FOR
         return shelf.rules.get(symbol)
+
+    def _failed_of_late(self) -> bool:
+        failed_at = self._shelf.failed_at
+        return failed_at is not None and timedelta() <= self._client.now() - failed_at < TRUSTED_FOR
 
     def age(self) -> timedelta:
         """Of the rules."""
@@ -90,6 +102,7 @@ class FuturesMarket:
         """All may have changed: it is read again before it is used."""
         shelf, old = self._shelf, self._client.now() - RULES_LAST
         shelf.read_at = None if shelf.read_at is None else min(shelf.read_at, old)
+        shelf.failed_at = None
 
     def last(self, symbol: str) -> Decimal | None:
         """The last price of a contract that exists."""
@@ -116,7 +129,18 @@ class FuturesMarket:
                 if each["symbol"] in prices
             ]
 
-        return {each.symbol: each for each in parsed(read) if each is not None}
+        quotes = {each.symbol: each for each in parsed(read) if each is not None}
+        self._shelf.seen.update(quotes)
+        return quotes
+
+    def seen(self, symbol: str) -> Decimal | None:
+        """The last price, where somebody asked for it of late."""
+        return last_seen(self._shelf.seen, symbol, self._client.now())
+
+    def measured(self, symbol: str, percent: Percent) -> Decimal | None:
+        """What PERCENT_PRICE is measured by: the mark price."""
+        found = self._client.futures_mark_price(symbol=symbol)
+        return parsed(lambda: to_decimal(found["markPrice"]))
 
     def _read(self) -> None:
         now = self._client.now()

@@ -313,9 +313,10 @@ def read_rules(symbol: Raw) -> Rules:
     """One of `symbols` of exchangeInfo. Raises KeyError, ValueError or TypeError."""
     filters = {each["filterType"]: each for each in symbol["filters"]}
     notional, percent = filters.get("MIN_NOTIONAL"), filters.get("PERCENT_PRICE")
-    low_high = None
-    if percent is not None:
-        low_high = to_decimal(percent["multiplierDown"]), to_decimal(percent["multiplierUp"])
+    far = None
+    if percent is not None:  # a buy has no lower bound here, a sell no upper one
+        low, high = to_decimal(percent["multiplierDown"]), to_decimal(percent["multiplierUp"])
+        far = Percent((ZERO, high), (low, ZERO), "PERCENT_PRICE")
     return Rules(
         symbol=symbol["symbol"],
         base=symbol["baseAsset"],
@@ -328,7 +329,7 @@ def read_rules(symbol: Raw) -> Rules:
         notional=None
         if notional is None
         else Notional(to_decimal(notional["notional"]), name="MIN_NOTIONAL"),
-        percent=None if low_high is None else Percent(low_high, low_high, "PERCENT_PRICE"),
+        percent=far,
     )
 
 

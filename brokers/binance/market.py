@@ -6,7 +6,7 @@ makes the venue refuse all of it. An exit goes on with old rules where the venue
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from typing import Any
 from brokers.binance.answers import parsed
 from brokers.binance.client import VenueClient
 from brokers.binance.errors import Meaning, meaning_of
-from brokers.binance.filters import Rules, read_rules
+from brokers.binance.filters import Percent, Rules, read_rules
 from brokers.binance.parsing import quote
 from brokers.binance.site import TRUSTED_FOR
 from brokers.budgeting import Priority
@@ -32,6 +32,8 @@ NEW_NAMES_AFTER = timedelta(minutes=1)
 """A name that is not in the list may be new: so old the list must be before it is read again."""
 MOST_NAMED = 20
 """Of ticker/24hr, more symbols by name weigh twenty times as much."""
+SEEN_FOR = timedelta(minutes=1)
+"""For so long a price that was told is near enough to ask whether a limit is far from it."""
 
 
 @dataclass
@@ -41,6 +43,9 @@ class Shelf:
     rules: dict[str, tuple[Rules, datetime]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     names_at: datetime | None = None
+    failed_at: datetime | None = None
+    """When an exit asked for rules in vain."""
+    seen: dict[str, Quote] = field(default_factory=dict)
 
 
 _shelves: dict[str, Shelf] = {}
@@ -57,6 +62,11 @@ def forget_markets() -> None:
         _shelves.clear()
 
 
+def last_seen(seen: Mapping[str, Quote], symbol: str, now: datetime) -> Decimal | None:
+    told = seen.get(symbol)
+    return told.last if told is not None and now - told.at <= SEEN_FOR else None
+
+
 class SpotMarket:
     def __init__(self, client: VenueClient) -> None:
         self._client = client
@@ -70,11 +80,14 @@ class SpotMarket:
         now = self._client.now()
         wanted = list(dict.fromkeys(symbols))
         missing = [each for each in wanted if not self._is_fresh(each, now)]
-        try:
-            self._read_rules(missing, now)
-        except BrokerError:
-            if not self._trust(missing, now):
-                raise
+        can_wait = self._can_wait(missing)
+        if can_wait or not self._failed_of_late(now):
+            try:
+                self._read_rules(missing, now)
+            except BrokerError:
+                if can_wait:
+                    raise
+                self._trust(missing)
         return {each: self._shelf.rules[each][0] for each in wanted if each in self._shelf.rules}
 
     def age(self, symbol: str) -> timedelta:
@@ -89,6 +102,7 @@ class SpotMarket:
     def doubt(self) -> None:
         """All may have changed: it is read again before it is used."""
         old, shelf = self._client.now() - RULES_LAST, self._shelf
+        shelf.failed_at = None
         shelf.names_at = None if shelf.names_at is None else min(shelf.names_at, old)
         for symbol, (rules, at) in list(shelf.rules.items()):
             shelf.rules[symbol] = rules, min(at, old)
@@ -109,7 +123,37 @@ class SpotMarket:
         at = self._client.now()
         found = self._ask(self._client.get_ticker, wanted)
         read = parsed(lambda: [quote(each, at) for each in found if each["symbol"] in wanted])
-        return {each.symbol: each for each in read if each is not None}
+        quotes = {each.symbol: each for each in read if each is not None}
+        self._shelf.seen.update(quotes)
+        return quotes
+
+    def seen(self, symbol: str) -> Decimal | None:
+        """The last price, where somebody asked for it of late."""
+        return last_seen(self._shelf.seen, symbol, self._client.now())
+
+    def measured(self, symbol: str, percent: Percent) -> Decimal | None:
+        """What PERCENT_PRICE is measured by (filters.md): the reference price where the symbol has
+        one, else an average, or the last price. None where it is not told."""
+        reference = self._reference(symbol)
+        if reference is not None:
+            return reference
+        if not percent.minutes:
+            return self.prices([symbol]).get(symbol)
+        average = self._client.get_avg_price(symbol=symbol)
+        if parsed(lambda: int(average["mins"])) != percent.minutes:
+            return None
+        return parsed(lambda: to_decimal(average["price"]))
+
+    def _reference(self, symbol: str) -> Decimal | None:
+        """None where the symbol has none."""
+        try:
+            found = self._client.get_reference_price(symbol)
+        except BrokerError as error:
+            if meaning_of(error) is not Meaning.NO_REFERENCE:
+                raise
+            return None
+        told = parsed(lambda: found["referencePrice"])
+        return None if told is None else parsed(lambda: to_decimal(told))
 
     def _existing(self, symbols: Iterable[str]) -> list[str]:
         wanted = list(dict.fromkeys(symbols))
@@ -129,17 +173,22 @@ class SpotMarket:
         lasts = RULES_LAST if known[0].trading else LOCKED_LASTS
         return timedelta() <= now - known[1] < lasts
 
-    def _trust(self, symbols: list[str], now: datetime) -> bool:
-        """Go on with the rules that are known, though they are old. False: somebody can wait, or
-        something is not known."""
-        shelf = self._shelf
-        if urgency(Priority.NORMAL) is not Priority.FIRST:
-            return False
-        if not all(each in shelf.rules for each in symbols):
-            return False
+    def _can_wait(self, symbols: list[str]) -> bool:
+        """Or must: something is not known. An exit goes on with old rules."""
+        known = all(each in self._shelf.rules for each in symbols)
+        return not known or urgency(Priority.NORMAL) is not Priority.FIRST
+
+    def _failed_of_late(self, now: datetime) -> bool:
+        failed_at = self._shelf.failed_at
+        return failed_at is not None and timedelta() <= now - failed_at < TRUSTED_FOR
+
+    def _trust(self, symbols: list[str]) -> None:
+        """Go on with the rules that are known, though they are old. In a minute they are asked for
+        again."""
+        shelf, now = self._shelf, self._client.now()
+        shelf.failed_at = now
         for each in symbols:
             shelf.rules[each] = shelf.rules[each][0], now - RULES_LAST + TRUSTED_FOR
-        return True
 
     def _read_rules(self, symbols: list[str], now: datetime) -> None:
         existing = self._existing(symbols) if symbols else []

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from brokers.binance.filters import TYPES, Rules
+from brokers.binance.spot_trailing import NAMES, delta_of, follows
 from brokers.errors import OutcomeUnknown
 from brokers.types import FillReport, OrderReport, OrderRequest, Quote, ReportStatus
 from tradehub.core.money import EXACT, ZERO, plain, to_decimal
@@ -55,7 +56,7 @@ def order_params(request: OrderRequest) -> dict[str, str]:
     params = {
         "symbol": request.symbol,
         "side": request.side.value.upper(),
-        "type": TYPES[request.order_type],
+        "type": NAMES[request.order_type],
         "quantity": plain(request.quantity),
         "newClientOrderId": request.client_order_id,
         "newOrderRespType": "FULL",
@@ -65,6 +66,8 @@ def order_params(request: OrderRequest) -> dict[str, str]:
         params["timeInForce"] = _TIMES[request.time_in_force]
     if request.stop_price is not None:
         params["stopPrice"] = plain(request.stop_price)
+    if request.order_type is OrderType.TRAILING_STOP:
+        params["trailingDelta"] = delta_of(request)
     return params
 
 
@@ -106,7 +109,7 @@ def order_report(raw: Raw, fills: Iterable[FillReport]) -> OrderReport:
     status = _STATUSES[raw["status"]]
     if status is S.OPEN and filled:
         status = S.PARTIALLY_FILLED
-    kind = _KINDS.get(raw["type"])
+    kind = OrderType.TRAILING_STOP if follows(raw) else _KINDS.get(raw["type"])
     ended = status in (S.REJECTED, S.EXPIRED)
     return OrderReport(
         client_order_id=client_id_of(raw),

@@ -15,7 +15,7 @@ from typing import Any
 from brokers.binance.answers import object_of, parsed
 from brokers.binance.client import Timeouts
 from brokers.binance.errors import Meaning, is_too_much, meaning_of
-from brokers.binance.filters import TYPES, Rules, instrument_of, with_numbers
+from brokers.binance.filters import Rules, instrument_of, with_numbers
 from brokers.binance.fitting import TIMES, SpotFitting
 from brokers.binance.history import SpotHistory
 from brokers.binance.market import SpotMarket
@@ -23,6 +23,7 @@ from brokers.binance.order_lists import leg_of, legs_of, pair_params, refusal_of
 from brokers.binance.parsing import Balance, balances, order_params
 from brokers.binance.replacing import parts_of, replace_params
 from brokers.binance.seats import Seat, seat_of
+from brokers.binance.spot_trailing import NAMES, kinds_of
 from brokers.budget import prioritised
 from brokers.errors import BrokerError, NotSent, OrderRejected, Unsupported
 from brokers.models import BrokerAccount
@@ -48,6 +49,8 @@ SETTLE_SECONDS = 20
 PREPARED_WITHIN = timedelta(seconds=10)
 """An order may need several answers before it leaves, each with a time-out of its own."""
 QUOTE = "USDT"
+BUY_KEEPS = Decimal("0.001")
+"""Of the coin, as its fee: Binance's usual rate. An account may pay less, or in BNB."""
 _NOT_KNOWN = (Meaning.NOT_WORKING, Meaning.ABSENT)
 
 
@@ -74,11 +77,12 @@ class SpotBroker:
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            order_types=frozenset(TYPES),
+            order_types=frozenset(NAMES),
             times_in_force=TIMES,
             shorts=False,
             linked_orders=False,
             client_ids=ClientIds.UNIQUE_WHILE_OPEN,
+            market_lots=True,
             settle_seconds=SETTLE_SECONDS,
             holds_balance=True,
             pairs=self._pairs,
@@ -88,6 +92,10 @@ class SpotBroker:
     def doubt(self) -> None:
         """What is remembered of the market may have changed."""
         self._market.doubt()
+
+    def rules_of(self, symbols: Collection[str]) -> dict[str, Rules]:
+        """For the account doctor: what is not remembered comes in one request."""
+        return self._market.rules_of(symbols)
 
     # What there is
 
@@ -131,7 +139,13 @@ class SpotBroker:
         if rules is None or rules.quote != self.currency:
             return None
         found = instrument_of(rules)
-        return replace(found, pair_step=found.quantity_step if takes_pairs(rules) else None)
+        return replace(
+            found,
+            order_types=kinds_of(rules),
+            pair_step=found.quantity_step if takes_pairs(rules) else None,
+            exit_min_notional=found.min_notional,
+            buy_keeps=BUY_KEEPS,
+        )
 
     def quote(self, symbol: str) -> Quote | None:
         return self.quotes([symbol]).get(symbol)

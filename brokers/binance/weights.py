@@ -83,6 +83,8 @@ TABLES: Mapping[Api, Mapping[str, Row]] = {
         "GET ticker/price": Row(2, listed=4, unnamed=4),
         "GET ticker/bookTicker": Row(2, listed=4, unnamed=4),
         "GET ticker/24hr": Row(2, unnamed=80),
+        "GET avgPrice": Row(2),
+        "GET referencePrice": Row(2),
         "GET account": Row(20),
         "GET order": Row(4, priority=_FIRST),
         "GET orderList": Row(4, priority=_FIRST),
@@ -148,7 +150,7 @@ TABLES: Mapping[Api, Mapping[str, Row]] = {
 LOOKS: Mapping[Api, Mapping[str, int]] = {
     Api.SPOT: {
         "GET time": 1,
-        "GET exchangeInfo": 1,
+        "GET exchangeInfo": 2,
         "GET account": 4,
         "GET openOrders": 1,
         "GET ticker/price": 5,
@@ -165,6 +167,11 @@ LOOKS: Mapping[Api, Mapping[str, int]] = {
     },
 }
 """How often the account doctor asks what, at most, without naming a symbol."""
+LOOKS_NAMED: Mapping[Api, Mapping[str, int]] = {
+    Api.SPOT: {},
+    Api.FUTURES: {"GET openAlgoOrders": 1},
+}
+"""And how often with one."""
 _VERSION = re.compile(r"^/?v\d+/")
 _MOST_NAMES = 20
 """A longer list is taken for none at all."""
@@ -214,7 +221,8 @@ def after_open_orders(api: Api, symbols: int, named: Sequence[str] | None = None
 def look_weight(api: Api) -> int:
     """Of the account doctor's look."""
     asked = ((TABLES[api][name], times) for name, times in LOOKS[api].items())
-    return sum(times * (row.unnamed or row.weight) for row, times in asked)
+    named = sum(times * TABLES[api][name].weight for name, times in LOOKS_NAMED[api].items())
+    return named + sum(times * (row.unnamed or row.weight) for row, times in asked)
 
 
 def counters(api: Api) -> tuple[Counter, ...]:

@@ -1,14 +1,16 @@
 """What the account doctor says of a paper account."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from brokers.base import Broker
 from brokers.paper.adapter import PaperBroker
 from brokers.prices.places import VENUE_SOURCES
-from brokers.types import Line
+from brokers.symbol_lines import symbol_line
+from brokers.types import Instrument, Line
 
 
-def lines(broker: Broker) -> list[Line]:
+def lines(broker: Broker, instruments: Mapping[str, Instrument]) -> list[Line]:
     options = cast(PaperBroker, broker).options
     if options.price_source == "synthetic":
         text = "Prices are made up (a seeded walk). Good for a demo, worthless as a test of a plan."
@@ -21,4 +23,5 @@ def lines(broker: Broker) -> list[Line]:
         fix = "Set fee_percent and slippage_percent to what your broker and market cost."
         text = "No fee and no slippage: results will look better than live ones."
         found.append(Line("costs", True, text, fix))
-    return found
+    able = broker.capabilities()
+    return found + [symbol_line(each, able) for each in instruments.values()]

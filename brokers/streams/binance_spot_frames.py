@@ -89,6 +89,7 @@ def order_of(event: Raw) -> dict[str, Any]:
     return order_in(event) | {
         "clientOrderId": event["C"] or event["c"],
         "stopPrice": event["P"],
+        "trailingDelta": event.get("d"),
         "expiryReason": event.get("eR") or _reason(event),
     }
 

@@ -17,7 +17,7 @@ from brokers.alpaca.ordering import order_body
 from brokers.tests.builders import request
 from brokers.types import OrderRequest
 from tradehub.core.intent import Trail
-from tradehub.core.words import OrderType, TimeInForce
+from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
 STOCK = Asset(
     "AAPL", "AAPL", crypto=False, tradable=True, fractionable=True, shortable=True,
@@ -200,6 +200,22 @@ def test_a_stop_in_crypto_is_a_stop_limit_that_may_trade_far_beyond() -> None:
 def test_prices_are_on_the_sub_penny_rule(price: str, sent: str) -> None:
     asked = ask(kind="limit", limit_price=price)
     assert order_body(STOCK, asked, Decimal(1))["limit_price"] == sent
+
+
+@pytest.mark.parametrize(
+    ("asset", "side", "trigger", "limit"),
+    [
+        (STOCK, "buy", "49.99", "51.9896"),
+        (STOCK, "buy", "50", "51.25"),
+        (STOCK, "sell", "50", None),
+        (COIN, "sell", "95", "85.5"),
+        (COIN, "buy", "105", "115.5"),
+    ],
+)
+def test_how_far_a_stop_reaches(asset: Asset, side: str, trigger: str, limit: str | None) -> None:
+    told = instrument_of(asset, fractional=False, last=None)
+    found = told.limit_of_stop(OrderSide(side), Decimal(trigger))
+    assert found == (None if limit is None else Decimal(limit))
 
 
 def test_the_instrument_of_a_stock() -> None:

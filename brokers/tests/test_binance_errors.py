@@ -92,6 +92,7 @@ SAID = [
     (400, -1006, "An unexpected response was received.", OutcomeUnknown),
     (400, -1007, "Timeout waiting for response from backend server.", OutcomeUnknown),
     (400, -1008, "Server is currently overloaded.", OutcomeUnknown),
+    (400, -2043, "This symbol doesn't have a reference price.", OrderRejected),
     (400, -9999, "A code of tomorrow.", OutcomeUnknown),
     (400, -2022, "Order cancel-replace failed.", NotReplaced),
     (409, -2021, "Order cancel-replace partially failed.", OrderRejected),

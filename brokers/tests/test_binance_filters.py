@@ -1,5 +1,6 @@
 """Binance's filters: read from exchangeInfo, and orders judged by them before they leave."""
 
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
@@ -7,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.binance.filters import Rules, allowance, instrument_of, read_rules, refusal
+from brokers.binance.filters import (
+    Rules,
+    allowance,
+    instrument_of,
+    is_far,
+    percent_refusal,
+    read_rules,
+    refusal,
+)
 from brokers.types import OrderRequest
 from tradehub.core.words import OrderSide, OrderType, TimeInForce
 
@@ -139,11 +148,43 @@ def test_a_refusal_tells_the_numbers() -> None:
     assert "0.4 BTC at 10 is 4 USDT" in found[1]
     assert "at least 5" in found[1]
     said = allowance(rules(), "Filter failure: PERCENT_PRICE_BY_SIDE", OrderSide.SELL)
-    assert "0.3 to 4 times" in said
+    assert "0.3 to 4 times the average price of 5 minutes" in said
     assert allowance(rules(), "Filter failure: MAX_POSITION", OrderSide.BUY) == ""
     both = rules(PERCENT_PRICE_BY_SIDE=None,
-                 PERCENT_PRICE={"multiplierUp": "3", "multiplierDown": "0.5"})  # fmt: skip
-    assert "0.5 to 3 times" in allowance(both, "Filter failure: PERCENT_PRICE", OrderSide.BUY)
+                 PERCENT_PRICE={"multiplierUp": "3", "multiplierDown": "0.5",
+                                "avgPriceMins": 0})  # fmt: skip
+    told = allowance(both, "Filter failure: PERCENT_PRICE", OrderSide.BUY)
+    assert "0.5 to 3 times the last price" in told
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "far"),
+    [
+        ("buy", "20", False), ("buy", "19", True), ("buy", "500", False), ("buy", "501", True),
+        ("sell", "30", False), ("sell", "29", True), ("sell", "400", False), ("sell", "401", True),
+    ],
+)  # fmt: skip
+def test_each_side_has_its_own_reach_from_the_market(side: str, limit: str, far: bool) -> None:
+    asked = replace(ask("limit", limit_price=limit), side=OrderSide(side))
+    assert is_far(rules(), asked, D(100)) is far
+
+
+def test_what_is_near_to_a_bound_is_left_to_the_venue() -> None:
+    """What it measures by may move until the order arrives."""
+    for limit, refused in (("19.8", False), ("19.79", True), ("505", False), ("505.01", True)):
+        found = percent_refusal(rules(), ask("limit", limit_price=limit), D(100))
+        assert (found is not None) is refused
+    assert found is not None
+    assert found[0] == "PERCENT_PRICE_BY_SIDE"
+    assert "at 505.01 is too far from the market at 100" in found[1]
+    assert "from 0.2 to 5 times the average price of 5 minutes" in found[1]
+
+
+def test_without_a_limit_or_the_rule_nothing_is_far() -> None:
+    assert not is_far(rules(), ask(), D(100))
+    assert not is_far(rules(), ask("stop", stop_price="1"), D(100))
+    free = rules(PERCENT_PRICE_BY_SIDE=None)
+    assert not is_far(free, ask("limit", limit_price="1"), D(100))
 
 
 @given(

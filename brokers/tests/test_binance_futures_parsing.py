@@ -191,5 +191,6 @@ def test_rules_are_read_with_the_names_of_futures() -> None:
     assert rules.notional is not None
     assert (rules.notional.least, rules.notional.name) == (5, "MIN_NOTIONAL")
     assert rules.percent is not None
-    assert rules.percent.bid == (D("0.9"), D("1.1"))
+    assert (rules.percent.bid, rules.percent.ask) == ((0, D("1.1")), (D("0.9"), 0))
+    assert rules.percent.measure == "the mark price"
     assert (rules.lot.high, rules.types) == (10, {"LIMIT"})

@@ -28,7 +28,8 @@ class Position(models.Model):
     is_open = models.BooleanField(default=False)
     protection = models.JSONField(null=True)
     """{"stop_price", "targets", "entry": order id}: what it asked for, in prices. "watched": the
-    targets that are not at the venue but met by us, with their quantities."""
+    targets that are not at the venue but met by us, with their quantities. "stop_limit": beyond
+    which price the stop at the venue does not trade, and since when the price is there."""
     protected = models.BooleanField(null=True)
     """True: what it asked for works, the stop at the venue. False: it does not; an alarm. Null: it
     asked for none, or holds nothing."""

@@ -3,23 +3,27 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from brokers.errors import OutcomeUnknown, RateLimited
 from brokers.models import PaperOrder
-from orders import work
+from brokers.registry import connect
+from brokers.types import Capabilities
+from orders import syncing, work
 from orders.beside import Job, sort_waiting, split
 from orders.comparisons import require_reconciliation
 from orders.lanes import LEASE
 from orders.models import LaneItem, Order
-from orders.services import cancel_order, halt_trading
+from orders.services import cancel_order, emergency_stop, halt_trading
 from orders.tests.conftest import MakeHub
+from orders.tests.slow_venue import SlowDesk, SlowVenue, use_slow_venue
 from tradehub.core.words import Scope
 from tradehub.lib.db import in_write_transaction
-from tradehub.testing.builders import make_strategy, make_token
+from tradehub.testing.builders import deliver, make_strategy, make_token
 from tradehub.testing.hub import Hub, Venue, assert_books_agree, sweep_until_settled, use_venue
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +51,101 @@ def doubt(hub: Hub, venue: Venue, *, heard: bool = False, symbol: str = "AAPL") 
 
 def quantity(hub: Hub, symbol: str) -> Any:
     return hub.position(symbol).quantity
+
+
+# ---- beside what waits for a cancel ----
+
+
+@pytest.fixture
+def adding(make_hub: MakeHub) -> Hub:
+    return make_hub(max_adds=3)
+
+
+def holds_back(hub: Hub, monkeypatch: pytest.MonkeyPatch, **more: Any) -> SlowVenue:
+    """Cancels are taken there and not carried out, and what rests holds the position's quantity."""
+    slow = use_slow_venue(monkeypatch, hub.clock)
+
+    def capabilities(desk: SlowDesk) -> Capabilities:
+        return replace(desk._broker.capabilities(), holds_balance=True, linked_orders=False)
+
+    monkeypatch.setattr(SlowDesk, "capabilities", capabilities, raising=False)
+    for symbol in ("AAPL", "TSLA"):
+        hub.send(action="buy", quantity=2, symbol=symbol, **more)
+    hub.send(action="buy", quantity=3, order_type="limit", price=130)
+    slow.slow = True
+    return slow
+
+
+def closed_after(hub: Hub, symbol: str) -> float:
+    """In seconds, at most two minutes."""
+    began = hub.clock.now
+    for _ in range(120):
+        hub.drain()
+        if hub.orders(symbol=symbol, role="exit", status="filled"):
+            break
+        hub.clock.wait(1)
+        syncing.sync_account(hub.account, clock=hub.clock)
+    return (hub.clock.now - began).total_seconds()
+
+
+def test_an_exit_leaves_beside_one_that_waits_for_a_cancel(
+    adding: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds_back(adding, monkeypatch)
+    adding.send(action="close")
+    adding.clock.wait(0.2)  # it is not looked at again yet
+    deliver(adding.token, {"symbol": "TSLA", "price": "150", "action": "close"}, adding.clock())
+    assert closed_after(adding, "TSLA") < 1
+    assert adding.orders(role="exit", symbol="AAPL", status="queued")
+    assert 50 <= closed_after(adding, "AAPL") <= 61  # a minute after its decision
+
+
+def test_a_stop_is_not_put_back_before_an_exit_that_waited_long(
+    adding: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be cancelled for the exit and placed again for ever."""
+    slow = holds_back(adding, monkeypatch, stop_loss=120)
+    (entry,) = adding.orders(role="entry", status="open")
+    adding.send(action="close")
+    began, asked = adding.clock.now, dict[str, datetime]()
+    while adding.orders(role="exit", status="queued") and len(asked) < 9:
+        adding.clock.wait(1)
+        for name in {*slow.taken} - {entry.client_order_id}:  # those of stops take two seconds
+            if (adding.clock.now - asked.setdefault(name, adding.clock.now)).total_seconds() > 1:
+                connect(adding.account, now=adding.clock).cancel(name)
+                slow.taken.remove(name)
+        syncing.sync_account(adding.account, clock=adding.clock)
+        adding.drain()
+    assert adding.orders(role="exit", status="filled")
+    assert (adding.clock.now - began).total_seconds() < 75
+    assert len(asked) == 1
+
+
+def test_an_emergency_stop_closes_all_beside_one_that_waits_for_a_cancel(
+    adding: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds_back(adding, monkeypatch)
+    adding.send(action="close")
+    adding.clock.wait(1)
+    emergency_stop(owner=adding.owner, reason="fire", actor=adding.owner, now=adding.clock())
+    assert closed_after(adding, "TSLA") <= 1
+
+
+def test_an_exit_leaves_beside_an_entry_that_waits_for_a_cancel(
+    adding: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = use_slow_venue(monkeypatch, adding.clock)
+    adding.send(action="buy", quantity=2, symbol="TSLA")
+    adding.send(action="buy", quantity=3, order_type="limit", price=140)
+    slow.slow = True
+    adding.clock.wait(60)
+    again = {"action": "buy", "quantity": 3, "order_type": "limit", "price": 141}
+    body = orjson.dumps([{"symbol": "AAPL", "action": "cancel"}, {"symbol": "AAPL", **again}])
+    deliver(adding.token, body, adding.clock())
+    adding.drain()
+    adding.clock.wait(1)
+    deliver(adding.token, {"symbol": "TSLA", "price": "150", "action": "close"}, adding.clock())
+    assert closed_after(adding, "TSLA") < 1
 
 
 # ---- what goes on ----
@@ -325,6 +424,15 @@ def test_what_waits_blocks_its_symbols_for_what_is_younger() -> None:
     )
     waits = ["entry of A and B", "exit of B", "exit of B and C", "exit of C again"]
     assert found == (["exit of A", "exit of C"], waits)
+
+
+def test_what_waits_for_its_time_is_overtaken_by_other_symbols_only() -> None:
+    waits = replace(job("waits", "A", goes_on=True), due=False)
+    same, other = job("same", "A", goes_on=True), job("other", "B", goes_on=True)
+    guard = job("guard", "A", goes_on=True, in_order=False)
+    entry = job("entry", "B", goes_on=False)
+    assert sorted_names(waits, same, other, guard) == (["guard", "other"], ["waits", "same"])
+    assert sorted_names(waits, entry, other) == ([], ["waits", "entry", "other"])
 
 
 def test_what_nobody_can_read_blocks_all() -> None:

@@ -180,6 +180,24 @@ def test_a_key_that_is_refused_proves_nothing(hub: Hub, venue: Venue) -> None:
     assert status(order) == "canceled"
 
 
+@pytest.mark.parametrize("method", ["cancel", "order"])
+def test_an_adapter_that_breaks_ends_no_cancel(hub: Hub, venue: Venue, method: str) -> None:
+    """Neither is it forgotten after some failures, nor does an exit wait for it."""
+    hub.send(action="buy", quantity=1, symbol="MSFT")
+    order = resting(hub, venue, unseen=8 if method == "order" else 0)
+    venue.hidden.clear()
+    venue.fail(method, RuntimeError("a bug of ours"), times=8)
+    ask_to_cancel(hub, order)
+    hub.send(action="close", symbol="MSFT")
+    assert hub.position("MSFT").quantity == 0
+    for _ in range(5):
+        hub.sweep(11)
+    assert (status(order), waiting_items(hub)) == ("open", ["cancel"])
+    for _ in range(5):
+        hub.sweep(11)
+    assert (status(order), works_there(order), waiting_items(hub)) == ("canceled", False, [])
+
+
 # ---- what the venue refuses, or takes and does not carry out ----
 
 NOT_NOW = OrderRejected("order is not cancelable now", venue_code="422")

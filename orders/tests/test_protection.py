@@ -1,6 +1,7 @@
 """Stop and target: their prices, and that the children never are more than the position."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,17 @@ from orders.protection import (
     ChildPlan,
     NewChild,
     Protection,
+    StopLimit,
     Target,
     after_entry,
     after_target,
     plan_children,
     plan_guard,
+    read_stop_limit,
     read_watched,
     resolve_protection,
     target_orders,
+    with_stop_limit,
     with_watched,
 )
 from tradehub.core.intent import StopLoss, TakeProfit
@@ -293,6 +297,16 @@ def test_each_target_takes_its_share_of_the_whole_entry_though_some_fills_after_
         size += 2
     found = [(each.price, each.quantity) for each in target_orders(size, held, ONE)]
     assert (held.stop_price, found) == (90, wanted)
+
+
+@pytest.mark.parametrize("at", [None, datetime(2026, 3, 2, 15, 0, 1, tzinfo=UTC)])
+def test_how_far_its_stop_reaches_is_kept_beside_what_was_asked_for(at: datetime | None) -> None:
+    asked = Protection(D(95), targets((110, 1))).to_json() | {"entry": "ord_1"}
+    kept = with_stop_limit(asked, StopLimit(D("85.50"), at))
+    assert read_stop_limit(kept) == StopLimit(D("85.5"), at)
+    assert with_stop_limit(kept, None) == asked
+    assert Protection.from_json(kept) == Protection.from_json(asked)
+    assert read_stop_limit(asked) is read_stop_limit(None) is None
 
 
 def test_what_is_watched_is_kept_beside_what_was_asked_for() -> None:

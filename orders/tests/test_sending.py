@@ -118,6 +118,67 @@ def test_an_exit_is_not_given_up_because_the_venue_was_away(hub: Hub, venue: Ven
     assert hub.position().quantity == 0
 
 
+def test_an_exit_waits_for_the_end_of_a_ban_and_an_entry_does_not(hub: Hub, venue: Venue) -> None:
+    """The venue names two hours, and nothing waits longer than ten minutes at once."""
+    hub.send(action="buy", quantity=1)
+    venue.fail("submit", RateLimited("banned", retry_after=7200), times=12)
+    hub.send(action="close")
+    for _ in range(12):
+        order = the_order(role="exit")
+        assert (order.status, order.reason) == ("queued", "VENUE_RATE_LIMITED")
+        hub.sweep(601)
+    assert (the_order(role="exit").status, hub.position().quantity) == ("filled", 0)
+    venue.fail("submit", RateLimited("banned", retry_after=7200), times=5)
+    hub.send(action="buy", quantity=1, symbol="MSFT")
+    for _ in range(5):
+        hub.sweep(601)
+    entry = the_order(symbol="MSFT")
+    assert (entry.status, entry.reason) == ("rejected", "VENUE_RATE_LIMITED")
+
+
+@pytest.mark.parametrize("error", [NotSent("no route"), OutcomeUnknown("504")])
+def test_a_ban_takes_no_attempts_from_what_comes_after_it(
+    hub: Hub, venue: Venue, error: Exception
+) -> None:
+    hub.send(action="buy", quantity=1)
+    venue.fail("submit", RateLimited("banned", retry_after=7200), times=12)
+    venue.fail("submit", error, times=2)
+    hub.send(action="close")
+    for _ in range(12):
+        hub.sweep(601)
+    for _ in range(40):
+        hub.sweep()
+    assert (the_order(role="exit").status, hub.position().quantity) == ("filled", 0)
+
+
+def test_an_exit_that_is_lost_again_and_again_is_given_up_as_before(hub: Hub, venue: Venue) -> None:
+    hub.send(action="buy", quantity=1)
+    venue.fail("submit", RateLimited("slow down", retry_after=1))
+    venue.fail("submit", OutcomeUnknown("504"), times=5)
+    hub.send(action="close")
+    for _ in range(80):
+        hub.sweep()
+    order = the_order(role="exit")
+    assert (order.status, order.reason, order.attempts) == ("denied", "NOT_SENT", 6)
+
+
+def test_an_exit_that_can_not_leave_is_given_up_some_minutes_after_a_ban(
+    hub: Hub, venue: Venue
+) -> None:
+    hub.send(action="buy", quantity=1)
+    venue.fail("submit", RateLimited("banned", retry_after=7200), times=12)
+    venue.fail("submit", NotSent("no route"), times=500)
+    hub.send(action="close")
+    for _ in range(12):
+        hub.sweep(601)
+    for _ in range(90):
+        hub.sweep(16)
+    assert (the_order(role="exit").status, the_order(role="exit").reason) == (
+        "rejected",
+        "NOT_SENT",
+    )
+
+
 @pytest.mark.parametrize("error", [OutcomeUnknown("504"), RuntimeError("bug"), TimeoutError()])
 @pytest.mark.parametrize("heard", [True, False])
 def test_an_unknown_outcome_is_looked_up_and_ends_in_one_order(

@@ -11,11 +11,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from brokers.errors import OrderRejected, OutcomeUnknown, RateLimited
+from orders import work
 from orders.book import Book
+from orders.deciding import decide_item
 from orders.lifecycle import OrderEventName
-from orders.models import Decision, LatestAlert, Order
+from orders.models import Decision, LaneItem, LatestAlert, Order
 from orders.recording import record_event
 from orders.sequence import Sequence, key_of, read_sequence, write_sequence
+from orders.services import close_position
 from orders.terms import Terms
 from orders.tests.conftest import MakeHub
 from risk.models import RiskProfile, TradingState
@@ -287,6 +290,93 @@ def test_a_late_exit_passes_a_newer_alert_that_led_to_no_order(
     said = note(decision, OUT_OF_ORDER)
     assert (said["passed"], said["measured"]) == (True, "10")
     assert "executed late" in said["message"]
+
+
+def fail_to_decide(patch: pytest.MonkeyPatch, signal_id: str) -> None:
+    """That alert alone, on our side."""
+    real = decide_item
+
+    def broken(item: LaneItem, *given: Any, **named: Any) -> Any:
+        if item.signal_id == signal_id:
+            raise ValueError("ours")
+        return real(item, *given, **named)
+
+    patch.setattr(work, "decide_item", broken)
+
+
+def heal_after(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Any], **alert: Any
+) -> Decision:
+    """What comes of an alert that fails on our side until `meanwhile` was done."""
+    with monkeypatch.context() as patch:
+        stuck = hub.deliver(**alert)
+        assert stuck.stored_id is not None
+        fail_to_decide(patch, stuck.stored_id)
+        for _ in range(6):
+            hub.sweep()
+        meanwhile()
+        assert not Decision.objects.filter(signal_id=stuck.stored_id).exists()
+    hub.sweep(16)
+    return Decision.objects.get(signal_id=stuck.stored_id)
+
+
+@pytest.mark.parametrize("action", ["close", "close_all"])
+@pytest.mark.parametrize("rests", [False, True])
+def test_an_exit_that_failed_here_does_not_close_what_came_meanwhile(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, action: str, rests: bool
+) -> None:
+    """No time of sending is said."""
+    hold_long(hub)
+    more = {"order_type": "limit", "price": 140} if rests else {"stop_loss": 100}
+
+    def exit_by_hand_and_enter() -> None:
+        close_position(position=hub.position(), actor=hub.owner, now=hub.clock(), ip="")
+        hub.drain()
+        hub.send(action="buy", quantity=3, **more)
+
+    decision = heal_after(hub, monkeypatch, exit_by_hand_and_enter, action=action)
+    assert (decision.outcome, codes(decision)) == ("denied", [OUT_OF_ORDER])
+    assert "failed on our side" in decision.reasons[0]["message"]
+    assert status_of(decision) == "stale"
+    assert (hub.position().quantity, len(hub.working())) == (0 if rests else 3, 1)
+    hub.send(action="close")
+    assert (hub.position().quantity, hub.working()) == (0, [])
+
+
+def test_an_exit_that_failed_here_passes_where_nothing_came_meanwhile(
+    hub: Hub, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another symbol is no reason, nor an entry that was refused; nor one that came before it and
+    was decided after it had come."""
+    hub.deliver(action="buy", quantity=10)
+
+    def enter_elsewhere() -> None:
+        assert hub.position().quantity == 10
+        hub.send(action="buy", quantity=1, symbol="MSFT")
+        venue.fail("submit", OrderRejected("no"))
+        hub.send(action="sell", quantity=1, symbol="IBM")
+        assert hub.codes(action="buy", quantity=1) == ["ALREADY_IN_POSITION"]
+
+    decision = heal_after(hub, monkeypatch, enter_elsewhere, action="close")
+    assert (decision.outcome, hub.position().quantity) == ("approved", 0)
+    assert hub.position("MSFT").quantity == 1
+
+
+def test_an_exit_by_hand_that_failed_here_closes_whatever_is_held(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.strategy.max_adds = 2
+    hub.strategy.save(update_fields=["max_adds"])
+    bump_route_version()
+    hold_long(hub)
+    close_position(position=hub.position(), actor=hub.owner, now=hub.clock(), ip="")
+    LaneItem.objects.filter(status="queued").update(
+        attempts=6, due_at=hub.clock() + timedelta(seconds=90)
+    )
+    hub.send(action="add", quantity=3)
+    assert hub.position().quantity == 13
+    hub.sweep(60)
+    assert hub.position().quantity == 0
 
 
 def test_a_late_cancel_leaves_a_newer_order_alone(hub: Hub, at: Callable[[float], str]) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from brokers.types import Quote
-from orders.triggers import pause_after, stop_passed, target_met, tells
+from orders.triggers import pause_after, stop_jumped, stop_passed, target_met, tells
 from tradehub.core.words import OrderSide
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -47,6 +47,26 @@ def test_a_target_is_met_by_the_price_that_could_be_had(
 )
 def test_a_stop_is_passed_by_the_last_trade(side: str, last: str, passed: bool) -> None:
     assert stop_passed(OrderSide(side), D(95), quote("1", "999", last)) is passed
+
+
+@pytest.mark.parametrize(
+    ("side", "there", "last", "jumped"),
+    [
+        ("sell", "85.5", "85.5", False),  # to be had: it fills
+        ("sell", "85.49", "85.49", True),
+        ("sell", "80", "95.01", False),  # nobody has traded there, so it has not triggered
+        ("sell", "96", "80", False),
+        ("buy", "104.5", "104.5", False),
+        ("buy", "104.51", "104.51", True),
+        ("buy", "120", "94.99", False),
+    ],
+)
+def test_a_stop_is_jumped_where_it_has_triggered_and_its_limit_can_not_be_had(
+    side: str, there: str, last: str, jumped: bool
+) -> None:
+    limit = D("85.5") if side == "sell" else D("104.5")
+    price = quote(there, "999", last) if side == "sell" else quote("1", there, last)
+    assert stop_jumped(OrderSide(side), D(95), limit, price) is jumped
 
 
 def test_an_old_price_says_nothing() -> None:

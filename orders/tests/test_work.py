@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import JSONField, Value
 
 from accounts.models import User
 from brokers.errors import BadCredentials, NotSent, OutcomeUnknown, RateLimited
@@ -209,6 +210,18 @@ def test_a_poison_item_is_parked_and_the_lane_goes_on(
     item = LaneItem.objects.get(signal_id=poison.id)
     assert (item.status, item.reason, item.attempts) == ("parked", "INTERNAL_ERROR", 4)
     assert Signal.objects.get(pk=poison.id).status == "failed"
+    assert hub.position("MSFT").quantity == 2
+
+
+@pytest.mark.parametrize("intents", [["close"], [None, 7], {"verb": "exit"}, None, 7])
+def test_an_item_with_intents_that_are_none_is_parked_too(hub: Hub, intents: Any) -> None:
+    poison = hub.deliver(action="close")
+    LaneItem.objects.filter(signal_id=poison.id).update(intents=Value(intents, JSONField()))
+    hub.deliver(action="buy", quantity=2, symbol="MSFT")
+    hub.drain()
+    for _ in range(6):
+        hub.sweep(5)
+    assert LaneItem.objects.get(signal_id=poison.id).status == "parked"
     assert hub.position("MSFT").quantity == 2
 
 

@@ -33,15 +33,25 @@ def size_zero(plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms) -> C
 def order_value_below_min(
     plan: EntryPlan, now: Snapshot, limits: Limits, terms: Terms
 ) -> Check | None:
-    """The larger of the profile's and the venue's own least value."""
+    """The larger of the profile's and the venue's own least value; and the venue's of its stop."""
     limit = max(limits.min_order_value or plan.min_notional, plan.min_notional)
-    if not limit or not plan.value:
-        return None
-    if plan.value < limit:
+    if plan.value and plan.value < limit:
         text = f"{_order(plan.value)} is below the least value of {wording.money(limit)}."
         return Check("ORDER_VALUE_BELOW_MIN", False, plan.value, limit, text)
+    if plan.stop_value is not None and plan.stop_value < plan.min_stop_value:
+        return _stop_below_min(plan.stop_value, plan.min_stop_value)
+    if not limit or not plan.value:
+        return None
     text = f"{_order(plan.value)} is at least {wording.money(limit)}."
     return Check("ORDER_VALUE_BELOW_MIN", True, plan.value, limit, text)
+
+
+def _stop_below_min(value: Decimal, least: Decimal) -> Check:
+    text = (
+        f"Its stop would be worth {wording.money(value)}, and the venue's least is "
+        f"{wording.money(least)}: what is entered could not be guarded."
+    )
+    return Check("ORDER_VALUE_BELOW_MIN", False, value, least, text)
 
 
 def order_value_above_max(
@@ -62,7 +72,8 @@ def order_quantity_above_max(
     limit = min(bounds)
     code, told = "ORDER_QUANTITY_ABOVE_MAX", f"Order quantity {wording.quantity(plan.quantity)}"
     if plan.quantity > limit:
-        text = f"{told} is above the limit of {wording.quantity(limit)}."
+        why = plan.max_quantity_why if limit == plan.max_quantity else ""
+        text = f"{told} is above the limit of {wording.quantity(limit)}. {why}".strip()
         return Check(code, False, plan.quantity, limit, text)
     text = f"{told} is within the limit of {wording.quantity(limit)}."
     return Check(code, True, plan.quantity, limit, text)

@@ -74,6 +74,16 @@ def out_of_order(
     return Check("SIGNAL_OUT_OF_ORDER", False, behind, ZERO, text)
 
 
+def passed(symbol: str, received_at: datetime, newer_at: datetime) -> Check:
+    """As above, of one that failed on our side until the newer one was executed."""
+    behind = seconds_between(received_at, newer_at)
+    text = (
+        f"It failed on our side, and a newer entry of {symbol}, which came "
+        f"{wording.seconds(behind)} later, was executed meanwhile. What that opened stays open."
+    )
+    return Check("SIGNAL_OUT_OF_ORDER", False, behind, ZERO, text)
+
+
 def late_exit(check: Check) -> Check:
     """A failed check of an exit, as the note that it passes all the same."""
     return replace(check, passed=True, message=f"{check.message} Exits are executed late.")

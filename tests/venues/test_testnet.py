@@ -4,7 +4,8 @@
     BINANCE_FUTURES_TESTNET_KEY, BINANCE_FUTURES_TESTNET_SECRET  Binance USD-M futures
     ALPACA_PAPER_KEY, ALPACA_PAPER_SECRET                        Alpaca
 
-A kind without keys is not there; without any key there is no test, and that is an error.
+A kind without keys is not there; without any key there is no test, and that is an error. What is
+placed is a limit and a stop, far from the market, and cancelled whatever happens.
 """
 
 import os
@@ -15,6 +16,7 @@ import pytest
 from accounts.models import User
 from brokers.credentials import seal_credentials
 from brokers.drill import SYMBOLS, Drill
+from brokers.drill_stream import hearing_of
 from brokers.models import BrokerAccount
 from brokers.registry import connect
 
@@ -37,6 +39,6 @@ if GIVEN:
             account, {"api_key": key, "api_secret": secret}
         )
         account.save()
-        drill = Drill(connect(account), SYMBOLS[kind], f"drill{uuid4().hex[:21]}")
-        lines = list(drill.lines())
+        name, hearing = f"drill{uuid4().hex[:21]}", hearing_of(account)
+        lines = Drill(connect(account), SYMBOLS[kind], name, hearing).lines()
         assert all(line.ok for line in lines), "\n".join(f"{e.name}: {e.text}" for e in lines)

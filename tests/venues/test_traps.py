@@ -55,6 +55,12 @@ TRAPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
             f"{FUTURES}/test_futures.py::test_trap_3_every_conditional_order_goes_to_the_algo_book",
             f"{FUTURES}/test_futures.py"
             "::test_trap_3_a_conditional_order_is_looked_up_listed_and_cancelled_in_its_book",
+            f"{FUTURES}/test_both_books.py"
+            "::test_trap_3_an_emergency_stop_empties_both_books_and_closes",
+            f"{FUTURES}/test_both_books.py"
+            "::test_trap_3_a_halt_empties_both_books_of_entries_and_leaves_protection",
+            f"{FUTURES}/test_both_books.py"
+            "::test_trap_3_an_alert_that_cancels_all_reaches_both_books",
         ),
     ),
     4: (

@@ -1,9 +1,10 @@
 """The stub venue's own lines of the account doctor."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from brokers.types import Line
+from brokers.types import Instrument, Line
 
 
-def lines(broker: Any) -> list[Line]:
+def lines(broker: Any, instruments: Mapping[str, Instrument]) -> list[Line]:
     return list(broker.script.lines)

@@ -224,7 +224,8 @@ def _asset(venue: Venue, account: Account, request: Request, subject: str) -> Re
 
 
 def _clock(venue: Venue, account: Account, request: Request, subject: str) -> Reply:
-    return Reply(200, shapes.clock(venue.now(), is_open=venue.is_open))
+    times = {"opens_at": venue.opens_at, "closes_at": venue.closes_at}
+    return Reply(200, shapes.clock(venue.now(), is_open=venue.is_open, **times))
 
 
 def _stocks(venue: Venue, account: Account, request: Request, subject: str) -> Reply:

@@ -43,14 +43,23 @@ def price_met(order: Order, price: Price) -> Decimal | None:
     order.triggered = order.triggered or _reached(order, price.last)
     if not order.triggered:
         return None
-    if order.type == "stop_limit":
-        return market if _within(order, market) else None
-    return market
+    limited = order.type == "stop_limit" or collar(order) is not None
+    return market if not limited or _within(order, market) else None
+
+
+def collar(order: Order) -> Decimal | None:
+    """The limit that Alpaca gives a stop to buy shares. How such an order is shown is documented
+    nowhere: here as it was sent."""
+    if (order.type, order.side) != ("stop", "buy") or order.asset.crypto:
+        return None
+    assert order.stop_price is not None
+    return order.stop_price * (Decimal("1.04") if order.stop_price < 50 else Decimal("1.025"))
 
 
 def _within(order: Order, market: Decimal) -> bool:
-    assert order.limit_price is not None
-    return (order.limit_price - market) * order.sign >= 0
+    limit = order.limit_price if order.limit_price is not None else collar(order)
+    assert limit is not None
+    return (limit - market) * order.sign >= 0
 
 
 def _reached(order: Order, last: Decimal) -> bool:

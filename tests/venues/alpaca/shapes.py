@@ -153,15 +153,22 @@ def asset(found: Asset) -> dict[str, Any]:
     }
 
 
-def clock(now: datetime, *, is_open: bool) -> dict[str, Any]:
-    """In New York's time, as Alpaca tells it."""
+def clock(
+    now: datetime, *, is_open: bool, opens_at: datetime | None, closes_at: datetime | None
+) -> dict[str, Any]:
+    """In New York's time, as Alpaca tells it; the next ones, so an open market closes first. None:
+    it opens tomorrow at half past nine; and closes in some hours, or that afternoon."""
     here = now.astimezone(NEW_YORK)
-    opens = (here + timedelta(days=1)).replace(hour=9, minute=30, second=0, microsecond=0)
+    tomorrow = (here + timedelta(days=1)).replace(hour=9, minute=30, second=0, microsecond=0)
+    opens = tomorrow if opens_at is None else opens_at.astimezone(NEW_YORK)
+    soon = min(here + timedelta(hours=6), opens)
+    afternoon = soon if is_open else opens.replace(hour=16, minute=0)
+    closes = afternoon if closes_at is None else closes_at.astimezone(NEW_YORK)
     return {
         "timestamp": here.isoformat(),
         "is_open": is_open,
         "next_open": opens.isoformat(),
-        "next_close": opens.replace(hour=16, minute=0).isoformat(),
+        "next_close": closes.isoformat(),
     }
 
 

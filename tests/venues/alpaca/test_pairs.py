@@ -1,5 +1,6 @@
 """Stop and target of one position at Alpaca as one order of the class `oco`."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal as D
@@ -335,8 +336,10 @@ def test_a_stop_that_is_told_under_no_name_of_ours_stops_no_comparison(
     alpaca.venue.set_price("AAPL", "94")
     real = AlpacaBroker.fills
 
-    def under_its_own(self: AlpacaBroker, since: datetime) -> list[FillReport]:
-        told = real(self, since)
+    def under_its_own(
+        self: AlpacaBroker, since: datetime, symbols: Collection[str] | None = None
+    ) -> list[FillReport]:
+        told = real(self, since, symbols)
         return [
             replace(each, client_order_id=leg.client_order_id)
             if each.venue_order_id == leg.id

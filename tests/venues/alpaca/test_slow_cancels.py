@@ -1,9 +1,14 @@
 """A venue that has taken a cancel and still holds the shares: what waits for it, and how long."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from brokers.alpaca.adapter import AlpacaBroker
+from brokers.errors import NotSent
+from brokers.types import OrderReport
 from orders.positions import queue_protection
 from orders.services import emergency_stop
 from signals.routes import bump_route_version
@@ -115,6 +120,49 @@ def test_an_exit_that_waits_keeps_none_of_its_alert(hub: Hub, alpaca: Alpaca) ->
     alpaca.venue.change(KEY, cancel_seconds=30)
     hub.send(price="100", action="close_all")
     assert list(alpaca.venue.positions(KEY)) == ["AAPL"]
+
+
+def seconds_until_flat(hub: Hub, alpaca: Alpaca, most: int = 120) -> int:
+    for second in range(1, most):
+        poll(hub, 1)
+        if not alpaca.venue.positions(KEY):
+            return second
+    return most
+
+
+def test_positions_are_closed_beside_each_other_however_slow_their_stops_end(
+    hub: Hub, alpaca: Alpaca
+) -> None:
+    venue, symbols = alpaca.venue, ["AAPL", "MSFT", "AMZN", "NVDA", "TSLA", "META"]
+    for symbol in symbols:
+        venue.assets.setdefault(symbol, replace(venue.assets["AAPL"], symbol=symbol))
+        venue.prices.setdefault(symbol, venue.prices["AAPL"])
+        hub.send(symbol=symbol, price="100", action="buy", quantity="10", stop_loss="95")
+    assert len(venue.positions(KEY)) == len(hub.working(role="stop_loss")) == 6
+    venue.change(KEY, cancel_seconds=6)
+    hub.send(price="100", action="close_all")
+    assert seconds_until_flat(hub, alpaca) <= 10
+    assert len(hub.orders(role="stop_loss")) == 6
+
+
+@pytest.mark.parametrize("away", [10, 40])
+def test_a_stop_is_not_put_back_before_an_exit_that_is_old(
+    hub: Hub, alpaca: Alpaca, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    """It was no use to cancel it then: each would be cancelled and placed again for ever."""
+    hub.send(price="100", action="buy", quantity="10", stop_loss="95")
+    alpaca.venue.change(KEY, cancel_seconds=6)
+    cancel, back_at = AlpacaBroker.cancel, hub.clock.now + timedelta(seconds=away)
+
+    def without_connection(broker: AlpacaBroker, name: str) -> OrderReport:
+        if hub.clock.now < back_at:
+            raise NotSent("There is no connection.")
+        return cancel(broker, name)
+
+    monkeypatch.setattr(AlpacaBroker, "cancel", without_connection)
+    hub.send(price="100", action="exit", order_type="market")
+    assert seconds_until_flat(hub, alpaca) <= away + 25
+    assert len(hub.orders(role="stop_loss")) == 1
 
 
 @pytest.mark.parametrize("late", [0, 15])

@@ -358,6 +358,7 @@ def test_the_stop_of_a_part_of_a_share_is_for_the_day(alpaca: Alpaca) -> None:
 
 
 def test_what_is_sent_at_night_waits_for_the_open(alpaca: Alpaca) -> None:
+    """As exits are; which entries are not sent is in `test_hours`."""
     alpaca.venue.open_market(is_open=False)
     broker = alpaca.broker()
     assert not broker.clock()[0].is_open

@@ -52,6 +52,9 @@ class Venue:
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     skew: timedelta = timedelta(0)
     is_open: bool = True
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    """When the market for stocks will next; None: when a test says so."""
     most: int = 10_000
     remaining: int = 10_000
     """Of the minute's requests; it ends in 30 s. Told, not counted."""
@@ -98,8 +101,21 @@ class Venue:
 
     def advance(self) -> None:
         with self.lock:
+            self._keep_hours()
             for account in self.accounts.values():
                 advance(account, self.prices, self.now(), is_open=self.is_open)
+
+    def _keep_hours(self) -> None:
+        """Whatever has come first: the open, the close, or both."""
+        while True:
+            turns_at = self.closes_at if self.is_open else self.opens_at
+            if turns_at is None or self.now() < turns_at:
+                return
+            if self.is_open:
+                self.closes_at = None
+                self.end_day()
+            else:
+                self.is_open, self.opens_at = True, None
 
     def open_market(self, *, is_open: bool) -> None:
         self.is_open = is_open

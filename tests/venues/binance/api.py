@@ -133,6 +133,25 @@ def _one_or_all(
     return tell
 
 
+def _average(venue: Venue, params: dict[str, str]) -> Any:
+    market = _market(venue, params)
+    price = market.last if market.average is None else market.average
+    at = shapes.milliseconds(venue.now())
+    return {"mins": 5, "price": shapes.number(price), "closeTime": at}
+
+
+def _reference(venue: Venue, params: dict[str, str]) -> Any:
+    market = _market(venue, params)
+    if market.reference is None:
+        raise Refused(-2043, "This symbol doesn't have a reference price.")
+    at = shapes.milliseconds(venue.now())
+    return {
+        "symbol": market.symbol,
+        "referencePrice": shapes.number(market.reference),
+        "timestamp": at,
+    }
+
+
 # ---- signed ----
 
 
@@ -143,9 +162,17 @@ def _market(venue: Venue, params: Mapping[str, str]) -> Market:
     return found
 
 
-def _submit(venue: Venue, account: Account, params: dict[str, str]) -> Any:
+def _check_permission(venue: Venue, account: Account, params: dict[str, str]) -> None:
+    """To place orders: the key's, and of each set of the symbol one of the account's."""
     if not account.can_trade:
         raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    sets = _market(venue, params).permission_sets
+    if not all(set(each) & set(account.permissions) for each in sets):
+        raise Refused(-2010, "This symbol is not permitted for this account.")
+
+
+def _submit(venue: Venue, account: Account, params: dict[str, str]) -> Any:
+    _check_permission(venue, account, params)
     now = venue.now()  # one moment: trades are told with the time of their order
     order = read_order(params, _market(venue, params), now)
     venue.books.place(account, order, now)
@@ -155,8 +182,7 @@ def _submit(venue: Venue, account: Account, params: dict[str, str]) -> Any:
 
 
 def _submit_list(venue: Venue, account: Account, params: dict[str, str]) -> Any:
-    if not account.can_trade:
-        raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    _check_permission(venue, account, params)
     now = venue.now()
     stop, target = read_list(params, _market(venue, params), now)
     venue.books.place_list(account, stop, target, now)
@@ -169,8 +195,7 @@ _REPLACES = ("cancelReplaceMode", "cancelRestrictions", "cancelOrigClientOrderId
 
 def _replace(venue: Venue, account: Account, params: dict[str, str]) -> Any:
     """STOP_ON_FAILURE only. What is wrong with the new order is told before anything is done."""
-    if not account.can_trade:
-        raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+    _check_permission(venue, account, params)
     if params.get("cancelReplaceMode") != "STOP_ON_FAILURE":
         text = "Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed."
         raise Refused(-1102, text)
@@ -304,6 +329,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         lambda params: 2 if {"symbol", "symbols"} & set(params) else 80,
         tell=_one_or_all(shapes.ticker),
     ),
+    ("GET", "/api/v3/avgPrice"): Route("average", _flat(2), tell=_average),
+    ("GET", "/api/v3/referencePrice"): Route("reference", _flat(2), tell=_reference),
     ("POST", "/api/v3/order"): Route("submit", _flat(0), _submit),
     ("POST", "/api/v3/order/cancelReplace"): Route("submit", _flat(0), _replace),
     ("POST", "/api/v3/orderList/oco"): Route("submit", _flat(0), _submit_list),

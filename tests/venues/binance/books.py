@@ -35,8 +35,14 @@ class Market(engine.Market):
         "TAKE_PROFIT_LIMIT",
     )  # fmt: skip
     oco: bool = True
+    trails: bool = True
     lists: int = 0
     """Order lists so far."""
+    permission_sets: tuple[tuple[str, ...], ...] = (("SPOT",),)
+    """An account places orders with one of each."""
+    average: Decimal | None = None
+    """Of the past minutes; None for the last price."""
+    reference: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +68,10 @@ class Trade:
 @dataclass(slots=True)
 class Order(engine.Order):
     stop_price: Decimal = ZERO
+    delta: int = 0
+    """Of one that trails: by how many hundredths of a percent."""
+    best: Decimal = ZERO
+    """And the best price since it was placed."""
     triggered: bool = False
     lock: tuple[str, Decimal] = ("", ZERO)
     list_id: int = -1
@@ -71,7 +81,12 @@ class Order(engine.Order):
 
     @property
     def conditional(self) -> bool:
-        return self.stop_price > 0
+        return self.stop_price > 0 or self.delta > 0
+
+    def follow(self, last: Decimal) -> None:
+        better = last < self.best if self.buys else last > self.best
+        if not self.best or better:
+            self.best = last
 
 
 @dataclass(slots=True)
@@ -86,6 +101,7 @@ class Account:
     can_trade: bool = True
     can_withdraw: bool = False
     ip_restricted: bool = True
+    permissions: tuple[str, ...] = ("SPOT",)
     order_lag: float = 0
     """Seconds during which a new order is denied when it is asked for."""
     lean_answers: bool = False
@@ -115,6 +131,7 @@ class Books:
         same = account.find(order.symbol, client_id=order.client_id)
         if same is not None and same.working:
             raise Refused(-2010, "Duplicate order sent.")
+        order.follow(market.last)
         if order.conditional and _reached(order, market.last):
             raise Refused(-2010, "Order would trigger immediately.")
         if order.type == "LIMIT_MAKER" and order.within(market):
@@ -197,11 +214,12 @@ class Books:
         """What a resting order of this rest locks, and in which asset."""
         if not order.buys:
             return market.base, order.rest
-        price = order.price or (order.stop_price if order.conditional else market.ask)
+        price = order.price or order.stop_price or market.ask
         return market.quote, order.rest * price
 
     def _advance(self, account: Account, order: Order, market: Market, now: datetime) -> None:
         if order.conditional and not order.triggered:
+            order.follow(market.last)
             if not _reached(order, market.last):
                 return
             order.triggered = True
@@ -263,6 +281,10 @@ class Books:
 
 
 def _reached(order: Order, last: Decimal) -> bool:
+    if order.delta:
+        away = Decimal(order.delta) / 10_000
+        turn = order.best * (1 + away if order.buys else 1 - away)
+        return last >= turn if order.buys else last <= turn
     above = order.buys == order.type.startswith("STOP_LOSS")
     return last >= order.stop_price if above else last <= order.stop_price
 

@@ -16,7 +16,16 @@ from tests.venues.contract.desk import Can
 
 KIND = "binance_spot"
 CAN = frozenset(
-    {Can.FAULTS, Can.BY_HAND, Can.PARTIAL, Can.LAG, Can.NO_SHORTS, Can.FORGETS, Can.LISTS}
+    {
+        Can.FAULTS,
+        Can.TRAILS,
+        Can.BY_HAND,
+        Can.PARTIAL,
+        Can.LAG,
+        Can.NO_SHORTS,
+        Can.FORGETS,
+        Can.LISTS,
+    }
 )
 
 

@@ -23,6 +23,7 @@ _NEEDED: Mapping[str, set[str]] = {
     "LIMIT_MAKER": {"quantity", "price"},
 }
 _KNOWN = {"timeInForce", "quantity", "price", "stopPrice"}
+_TRAILING = "trailingDelta"
 PLACES = 8
 
 
@@ -56,6 +57,7 @@ def read_order(params: Mapping[str, str], market: Market, now: datetime) -> Orde
         updated_at=now,
         price=numbers.get("price", ZERO),
         stop_price=numbers.get("stopPrice", ZERO),
+        delta=_delta(params),
     )
     _check_market(order, market)
     return order
@@ -99,18 +101,30 @@ def _leg(params: Mapping[str, str], place: str, market: Market, now: datetime) -
 
 
 def _check_names(params: Mapping[str, str], kind: str) -> None:
-    for name in sorted(_NEEDED[kind]):
+    needed = _NEEDED[kind]
+    if _TRAILING in params and kind.startswith("STOP_LOSS"):
+        needed = needed - {"stopPrice"} | {_TRAILING}
+    for name in sorted(needed):
         if not params.get(name):
             text = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
             raise Refused(-1102, text)
-    for name in sorted(set(params) - _COMMON - _NEEDED[kind]):
-        if name in _KNOWN:
+    for name in sorted(set(params) - _COMMON - needed):
+        if name in (*_KNOWN, _TRAILING):
             raise Refused(-1106, f"Parameter '{name}' sent when not required.")
         read, sent = len(params) - 1, len(params)
         text = (
             f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
         )
         raise Refused(-1104, text)
+
+
+def _delta(params: Mapping[str, str]) -> int:
+    """Without a stop price beside it, so it follows from the moment it is placed."""
+    text = params.get(_TRAILING, "0")
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        legal = "legal range is '^[0-9]{1,20}$'."
+        raise Refused(-1100, f"Illegal characters found in parameter '{_TRAILING}'; {legal}")
+    return int(text)
 
 
 def _number(name: str, text: str) -> Decimal:
@@ -141,6 +155,8 @@ def _check_market(order: Order, market: Market) -> None:
     if order.type not in market.types:
         words = order.type.replace("_", " ").capitalize()
         raise Refused(-2010, f"{words} orders are not supported for this symbol.")
+    if order.delta and not market.trails:
+        raise Refused(-2010, "Trailing stop orders are not supported for this symbol.")
     for name, found in market.filters.items():
         check = _CHECKS.get(name)
         if check is not None and not check(order, market, found):
@@ -189,13 +205,28 @@ def _min_notional(order: Order, market: Market, found: Mapping[str, object]) -> 
 def _percent(order: Order, market: Market, found: Mapping[str, object]) -> bool:
     if not order.price:
         return True
+    price = measured_price(market, int(str(found["avgPriceMins"])))
     side = "bid" if order.buys else "ask"
     low = Decimal(str(found.get(f"{side}MultiplierDown") or found.get("multiplierDown")))
     high = Decimal(str(found.get(f"{side}MultiplierUp") or found.get("multiplierUp")))
-    return low * market.last <= order.price <= high * market.last
+    return low * price <= order.price <= high * price
+
+
+def measured_price(market: Market, minutes: int) -> Decimal:
+    """The reference price where there is one, else the average; of no minutes the last price."""
+    if market.reference is not None:
+        return market.reference
+    return market.average if minutes and market.average is not None else market.last
+
+
+def _trailing(order: Order, market: Market, found: Mapping[str, object]) -> bool:
+    side = "Above" if order.buys else "Below"
+    least, most = (int(str(found[f"{bound}Trailing{side}Delta"])) for bound in ("min", "max"))
+    return not order.delta or least <= order.delta <= most
 
 
 _CHECKS = {
+    "TRAILING_DELTA": _trailing,
     "PRICE_FILTER": _price,
     "LOT_SIZE": _lot,
     "MARKET_LOT_SIZE": _market_lot,

@@ -111,7 +111,7 @@ def account(account: Account, *, omit_zero: bool) -> dict[str, Any]:
             for asset, each in account.balances.items()
             if each.free or each.locked or not omit_zero
         ],
-        "permissions": ["SPOT"],
+        "permissions": list(account.permissions),
         "uid": account.uid,
     }
 
@@ -143,10 +143,11 @@ def market(each: Market) -> dict[str, Any]:
         "icebergAllowed": True,
         "ocoAllowed": each.oco,
         "otoAllowed": True,
+        "allowTrailingStop": each.trails,
         "quoteOrderQtyMarketAllowed": True,
         "isSpotTradingAllowed": True,
         "filters": [{"filterType": name, **found} for name, found in each.filters.items()],
-        "permissionSets": [["SPOT"]],
+        "permissionSets": [list(names) for names in each.permission_sets],
     }
 
 
@@ -164,7 +165,7 @@ def ticker(each: Market) -> Mapping[str, Any]:
 
 
 def _core(order: Order) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         "price": number(order.price),
         "origQty": number(order.quantity),
         "executedQty": number(order.filled),
@@ -178,6 +179,8 @@ def _core(order: Order) -> dict[str, Any]:
     }
     if order.stop_price:
         found["stopPrice"] = number(order.stop_price)
+    if order.delta:
+        found |= {"trailingDelta": order.delta, "trailingTime": milliseconds(order.created_at)}
     if order.status == "EXPIRED":
         found["expiryReason"] = _expiry(order)
     return found

@@ -104,7 +104,8 @@ class Sockets(SocketDoor):
         spent = sum((each.quantity * each.price for each in trades), Decimal(0))
         at = shapes.milliseconds(trade.at if trade else order.updated_at)
         zero = Decimal(0)
-        return {
+        more = {"d": order.delta} if order.delta else {}
+        return more | {
             "e": "executionReport", "E": at, "s": order.symbol,
             "c": f"cancel{self._cancels}" if cancel else order.client_id,
             "S": order.side, "o": order.type, "f": order.tif,

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from brokers import budget
 from brokers.binance.seats import close_seats
 from brokers.budget import urgency
 from brokers.budgeting import Priority
-from brokers.errors import NotSent, OrderRejected, OutcomeUnknown, Unsupported
+from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
 from brokers.types import ClientIds, ReportStatus
 from tests.venues.binance.fixtures import KEY, Desk, SpotVenue, make_account, make_broker
 from tests.venues.binance.venue import filters
@@ -312,6 +313,29 @@ def test_an_exit_leaves_by_what_was_known_where_an_entry_waits(
     read = len(desk.venue.asked(operation))
     desk.place("buy", "1")
     assert len(desk.venue.asked(operation)) == read + 1
+
+
+def test_an_exit_asks_in_vain_for_the_rules_of_a_locked_pair_once_a_minute(
+    hours: tuple[Desk, list[datetime]],
+) -> None:
+    desk, at = hours
+    desk.venue.books.markets["BTCUSDT"].status = "BREAK"
+    desk.broker.instrument("BTCUSDT")
+    at[0] += timedelta(minutes=2)
+    desk.venue.fault("instrument", "refuse_500", times=3)
+    asked = len(desk.venue.asked("instrument"))
+    for seconds, more in ((0, 1), (1, 1), (58, 1), (1, 2)):
+        at[0] += timedelta(seconds=seconds)
+        with budget.at(Priority.FIRST):
+            for _ in range(3):
+                assert desk.broker.instrument("BTCUSDT") is not None
+        assert len(desk.venue.asked("instrument")) == asked + more
+    with pytest.raises(BrokerError):  # an entry asks for itself
+        desk.broker.instrument("BTCUSDT")
+    desk.broker.doubt()
+    with budget.at(Priority.FIRST):
+        desk.broker.instrument("BTCUSDT")
+    assert len(desk.venue.asked("instrument")) == asked + 4
 
 
 def test_a_delisted_pair_spoils_no_position(hours: tuple[Desk, list[datetime]]) -> None:

@@ -40,6 +40,8 @@ def filters(**changes: dict[str, Any] | None) -> dict[str, dict[str, object]]:
         "PERCENT_PRICE_BY_SIDE": {"bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
                                   "askMultiplierUp": "5", "askMultiplierDown": "0.2",
                                   "avgPriceMins": 5},
+        "TRAILING_DELTA": {"minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 2000,
+                           "minTrailingBelowDelta": 10, "maxTrailingBelowDelta": 2000},
     }  # fmt: skip
     return {name: each for name, each in (usual | changes).items() if each is not None}
 
@@ -109,10 +111,10 @@ class Venue:
         self, operation: str, kind: FaultKind | str, *, key: str = ANY, times: int = 1, **more: Any
     ) -> None:
         """`more`: the fields of `tests.venue.faults.Fault`. Besides its operations there are
-        `prices` and `permissions`."""
+        `prices`, `permissions`, `reference` and `average`."""
         fault = Fault(FaultKind(kind), **more)
         with self.lock:
-            if operation in ("prices", "permissions"):
+            if operation in ("prices", "permissions", "reference", "average"):
                 self.script.queues.setdefault((key, operation), deque()).extend([fault] * times)
             else:
                 self.script.add(key, operation, fault, times)

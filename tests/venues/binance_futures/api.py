@@ -57,7 +57,10 @@ def answer(venue: Venue, request: Request) -> Reply:
             body = route.tell(venue, params)
         else:
             assert route.serve is not None
-            body = route.serve(venue, _who(venue, request, route), params)
+            account = _who(venue, request, route)
+            if "algo" in request.path.lower() and not account.has_algos:
+                raise Refused(-4120, "Order type not supported for this endpoint.")
+            body = route.serve(venue, account, params)
     except Refused as error:
         return refusal(error, headers, venue)
     if route.operation == "submit":
@@ -317,6 +320,11 @@ def _price(each: Market) -> Any:
     return {"symbol": each.symbol, "price": shapes.number(each.last), "time": 0}
 
 
+def _mark(each: Market) -> Any:
+    price = each.last if each.mark is None else each.mark
+    return {"symbol": each.symbol, "markPrice": shapes.number(price), "time": 0}
+
+
 F = "/fapi/v1"
 
 
@@ -336,6 +344,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", f"{F}/exchangeInfo"): Route("instrument", 1, tell=_exchange_info),
     ("GET", "/fapi/v2/ticker/price"): Route("prices", 1, tell=_one_or_all(_price), unnamed=2),
     ("GET", f"{F}/ticker/bookTicker"): Route("quotes", 2, tell=_one_or_all(shapes.book), unnamed=5),
+    ("GET", f"{F}/premiumIndex"): Route("mark", 1, tell=_one_or_all(_mark), unnamed=10),
     ("POST", f"{F}/order"): Route("submit", 0, _submit),
     ("GET", f"{F}/order"): Route("order", 1, _query),
     ("DELETE", f"{F}/order"): Route("cancel", 1, _cancel),

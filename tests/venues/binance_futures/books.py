@@ -24,6 +24,8 @@ TYPES = (
 @dataclass(slots=True)
 class Market(engine.Market):
     types: tuple[str, ...] = TYPES
+    mark: Decimal | None = None
+    """For PERCENT_PRICE only; None for the last price."""
 
 
 @dataclass(slots=True)
@@ -139,6 +141,8 @@ class Account:
     """Trades are not told yet."""
     algo_reduces: bool = True
     """Whether the algo book takes `reduceOnly`."""
+    has_algos: bool = True
+    """Whether it has an algo book."""
     keeps_names: bool = False
     """What a conditional order becomes has its client id; else one of the venue's."""
     slow_trigger: bool = False

@@ -215,12 +215,13 @@ def _check_value(order: Order, market: Market) -> None:
 
 
 def _check_percent(order: Order, market: Market) -> None:
-    """Against the mark price, which is the last one here."""
+    """Against the mark price: a buy has no lower bound, a sell no upper one."""
     if not order.price:
         return
+    price = market.last if market.mark is None else market.mark
     found = market.filters["PERCENT_PRICE"]
     up, down = (Decimal(str(found[x])) for x in ("multiplierUp", "multiplierDown"))
-    if order.buys and order.price > market.last * up:
+    if order.buys and order.price > price * up:
         raise Refused(-4016, "Limit price can't be higher than its limit.")
-    if not order.buys and order.price < market.last * down:
+    if not order.buys and order.price < price * down:
         raise Refused(-4024, "Limit price can't be lower than its limit.")

@@ -11,7 +11,7 @@ from brokers.doctor import look_at
 from brokers.models import BrokerAccount
 from brokers.types import Line
 from tests.venues.binance_futures.books import Account, Position
-from tests.venues.binance_futures.fixtures import FuturesVenue, make_account
+from tests.venues.binance_futures.fixtures import Desk, FuturesVenue, make_account
 from tradehub.lib.clock import utc_now
 from tradehub.testing.builders import make_profile, make_strategy
 
@@ -23,6 +23,14 @@ def account(alice: Any, there: Account) -> BrokerAccount:
 
 def found(account: BrokerAccount) -> dict[str, Line]:
     return {line.name: line for line in look_at(account).lines}
+
+
+def of_symbols(account: BrokerAccount) -> list[Line]:
+    return [line for line in look_at(account).lines if line.name == "symbol"]
+
+
+def traded(account: BrokerAccount) -> list[str]:
+    return [line.text for line in of_symbols(account) if line.ok]
 
 
 def test_a_good_key_passes_every_line(account: BrokerAccount, there: Account) -> None:
@@ -112,7 +120,7 @@ def test_a_locked_symbol_is_told_with_the_venue_s_word(
 ) -> None:
     profile = make_profile(alice, utc_now())
     make_strategy(alice, account, profile, symbols=["BTCUSDT", "ETHUSDT"])
-    assert "BTCUSDT, ETHUSDT" in found(account)["symbols"].text
+    assert [each.split()[0] for each in traded(account)] == ["BTCUSDT", "ETHUSDT"]
     futures_venue.venue.books.markets["BTCUSDT"].status = "SETTLING"
     lines = found(account)
     line = lines["locked_symbols"]
@@ -120,4 +128,52 @@ def test_a_locked_symbol_is_told_with_the_venue_s_word(
     assert "BTCUSDT (SETTLING)" in line.text
     assert "ETHUSDT" not in line.text
     assert "take the symbol from the strategy" in line.what_to_do
-    assert lines["symbols"].text == "The venue trades ETHUSDT."
+    assert [each.split()[0] for each in traded(account)] == ["ETHUSDT"]
+
+
+def test_each_symbol_of_a_strategy_has_its_order_types_and_minimums(
+    alice: Any, account: BrokerAccount, futures_venue: FuturesVenue
+) -> None:
+    profile = make_profile(alice, utc_now())
+    make_strategy(alice, account, profile, symbols=["BTCUSDT", "ETHUSDT"])
+    market = futures_venue.venue.books.markets["ETHUSDT"]
+    market.types = tuple(each for each in market.types if "STOP" not in each)
+    btc, eth = of_symbols(account)
+    assert btc.ok
+    assert btc.text.startswith("BTCUSDT is traded, by market, limit, stop, stop limit and trailing")
+    assert "The least is 0.001, in steps of 0.001, and worth 5 USDT." in btc.text
+    assert "A stop can rest there." in btc.text
+    assert (eth.ok, eth.hard, bool(eth.what_to_do)) == (False, False, True)
+    assert "No stop can rest there" in eth.text
+
+
+def test_the_algo_book_is_asked_and_its_answer_told(
+    account: BrokerAccount, futures_venue: FuturesVenue, there: Account
+) -> None:
+    desk = Desk(futures_venue, account)
+    desk.place("buy", "1")
+    desk.place("sell", "1", "stop", stop_price="95", id="stop", reduce_only=True)
+    line = found(account)["stops"]
+    assert line.ok
+    assert "The book answers: 1 of BTCUSDT work there." in line.text
+
+
+def test_an_account_without_an_algo_book_sends_no_entry(
+    account: BrokerAccount, there: Account
+) -> None:
+    there.has_algos = False
+    look = look_at(account)
+    assert look.complete
+    (line,) = look.hindrances
+    assert (line.name, line.code) == ("stops", "UNSUPPORTED_BY_VENUE")
+    assert "Order type not supported for this endpoint." in line.text
+    assert "manage.py drill" in line.what_to_do
+    assert not found(account)["holdings"].ok
+
+
+def test_an_algo_book_that_is_only_busy_proves_nothing(
+    account: BrokerAccount, futures_venue: FuturesVenue
+) -> None:
+    futures_venue.venue.fault("open_orders", "refuse_500")
+    look = look_at(account)
+    assert (look.complete, look.hindrances) == (False, [])

@@ -1,13 +1,16 @@
 """What is Binance futures' own, beside the contract of all venues: its traps, each by name."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
 
+from brokers import budget
 from brokers.binance.models import ConditionalOrder
 from brokers.binance.seats import close_seats
+from brokers.budgeting import Priority
 from brokers.errors import BrokerError, NotSent, OrderRejected, OutcomeUnknown, Unsupported
 from brokers.types import OrderReport, ReportStatus
 from tests.venues.binance_futures.books import Order
@@ -625,6 +628,60 @@ def test_an_exit_leaves_by_what_was_known_where_an_entry_waits(
     with pytest.raises(NotSent):
         desk.place("buy", "1")
     assert desk.place("sell", "1", reduce_only=True).status is R.FILLED
+
+
+def doubt_by_refusal(desk: Desk) -> None:
+    desk.place("buy", "1")
+    lot = {"minQty": "0.1", "maxQty": "9000", "stepSize": "0.1"}
+    market = desk.venue.books.markets["BTCUSDT"]
+    before, market.filters = market.filters, filters(LOT_SIZE=lot, MARKET_LOT_SIZE=lot)
+    with pytest.raises(OrderRejected, match="step size"):
+        desk.place("buy", "0.25")
+    market.filters = before
+
+
+def break_the_contract(desk: Desk) -> None:
+    desk.venue.books.markets["BTCUSDT"].status = "SETTLING"
+    desk.broker.instrument("BTCUSDT")
+
+
+def grow_old(desk: Desk) -> None:
+    desk.broker.instrument("BTCUSDT")
+
+
+@pytest.mark.parametrize(
+    ("begin", "minutes"), [(doubt_by_refusal, 2), (break_the_contract, 2), (grow_old, 61)]
+)
+def test_an_exit_asks_in_vain_for_rules_once_a_minute(
+    hours: tuple[Desk, list[datetime]], begin: Callable[[Desk], None], minutes: int
+) -> None:
+    desk, at = hours
+    begin(desk)
+    at[0] += timedelta(minutes=minutes)
+    desk.venue.fault("instrument", "refuse_500", times=2)
+    asked = len(desk.venue.asked("instrument"))
+    for seconds, more in ((0, 1), (1, 1), (58, 1), (1, 2), (59, 2), (1, 3)):
+        at[0] += timedelta(seconds=seconds)
+        with budget.at(Priority.FIRST):
+            for _ in range(3):
+                assert desk.broker.instrument("BTCUSDT") is not None
+        assert len(desk.venue.asked("instrument")) == asked + more
+
+
+def test_a_check_and_an_entry_ask_for_rules_at_once(hours: tuple[Desk, list[datetime]]) -> None:
+    desk, at = hours
+    break_the_contract(desk)
+    at[0] += timedelta(minutes=2)
+    desk.venue.fault("instrument", "refuse_500", times=2)
+    asked = len(desk.venue.asked("instrument"))
+    with budget.at(Priority.FIRST):
+        desk.broker.instrument("BTCUSDT")
+    with pytest.raises(BrokerError):
+        desk.broker.instrument("BTCUSDT")
+    desk.broker.doubt()
+    with budget.at(Priority.FIRST):
+        desk.broker.instrument("BTCUSDT")
+    assert len(desk.venue.asked("instrument")) == asked + 3
 
 
 def test_a_contract_that_was_delisted_spoils_no_price(desk: Desk) -> None:

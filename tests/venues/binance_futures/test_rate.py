@@ -129,7 +129,7 @@ def test_a_look_without_room_asks_nothing_and_passes_when_the_next_minute_begins
     passed = [each.complete for each in looks].count(True)
     assert passed == 19
     held, used = looks[-1], minute.used
-    assert used == passed * 107  # with the rights of each key, and the time
+    assert used == passed * 108  # with the rights of each key, and the time
     minute.there.venue.clock = lambda: minute.clock.now - timedelta(seconds=0.4)
     minute.clock.wait(held.held_for)
     now = minute.clock.now

@@ -16,7 +16,7 @@ from tests.venues.binance_futures.income import Booking
 
 Number = Decimal | str | int
 MORE_OPERATIONS = (
-    "prices", "permissions", "config", "setting", "leverage", "margin", "balance", "income",
+    "prices", "permissions", "config", "setting", "leverage", "margin", "balance", "income", "mark",
 )  # fmt: skip
 
 

@@ -23,8 +23,10 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "ORDER_VALUE_BELOW_MIN",
         "The order is too small",
         "The value of the order is below the venue's minimum, or below min_order_value of the risk "
-        "profile.",
-        "Use a larger size. The limit beside the code is the larger of the two minimums.",
+        "profile. Or its stop would be worth less than the venue's minimum for an order that "
+        "closes, so that nothing could guard what is entered.",
+        "Use a larger size, or a stop nearer to the price. The limit beside the code is the least "
+        "that would do.",
     ),
     (
         "ORDER_VALUE_ABOVE_MAX",
@@ -36,7 +38,8 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "ORDER_QUANTITY_ABOVE_MAX",
         "The quantity is too large",
-        "The quantity is above max_order_quantity, or above what the venue takes in one order.",
+        "The quantity is above max_order_quantity, or above what the venue takes in one order, or "
+        "the account would hold more than the venue closes with one order at the market.",
         "Use a smaller size or raise the limit. Look for a quantity meant in another unit.",
     ),
     (
@@ -193,8 +196,8 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "UNSUPPORTED_BY_VENUE",
         "The venue can't do this",
-        "The order type, time in force, bracket or quantity asked for doesn't exist at this venue "
-        "for this symbol. It is refused rather than turned into something else.",
+        "The order type, time in force, bracket, stop or quantity asked for doesn't exist at this "
+        "venue for this symbol. It is refused rather than turned into something else.",
         "The account's page lists what the venue can do; change the alert or the strategy.",
     ),
     (

@@ -96,10 +96,12 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
     (
         "MARKET_CLOSED",
         "The market is closed",
-        "The venue's session for this symbol is closed, and the strategy's session_policy is to "
-        "refuse entries then.",
-        "Set session_policy to queue to wait for the open, or extended_limit to use a limit order "
-        "in extended hours.",
+        "The venue takes no orders of this symbol now; or its session is closed, or its hours "
+        "could not be read, and the order would wait for the open and fill at whatever price it "
+        "has then.",
+        "Send it in the session. A limit order may wait for the open, one with extended_hours need "
+        "not, and time_in_force opg is for the auction at the open. Of a symbol that is locked, "
+        "the account's check tells the venue's word.",
     ),
     (
         "OUTSIDE_TRADING_WINDOW",
@@ -125,7 +127,8 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "The alert was sent before another one of the same strategy and symbol that has been "
         "decided on this account already. Executing it now would undo the newer one. An exit is "
         "still executed, unless the newer alert led to an order that filled or works. Only times "
-        "of sending (timenow, sent_at, timestamp) are compared, a whole second as a whole.",
+        "of sending (timenow, sent_at, timestamp) are compared, a whole second as a whole. An exit "
+        "that failed on our side, and that a newer entry has passed, is not executed either.",
         "Nothing to do. If it happens often, the sender delivers its alerts in the wrong order, "
         "or two senders of one strategy have different clocks.",
     ),

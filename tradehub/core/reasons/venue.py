@@ -107,8 +107,9 @@ TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "UNPROTECTED_POSITION",
         "A position has no stop, though it asked for one",
         "The entry asked for a stop loss, and there is no working stop for all of the position: it "
-        "was refused by the venue, cancelled by somebody, or has not been confirmed yet.",
+        "was refused by the venue, cancelled by somebody, or has not been confirmed yet. Or it has "
+        "a limit, and the price has jumped beyond that.",
         "Place a stop or close the position. With on_unprotected set to close, TradeHub closes it "
-        "for you.",
+        "for you, and in any case where the price has passed or jumped the stop.",
     ),
 )
