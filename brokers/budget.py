@@ -195,6 +195,8 @@ class Budget:
         self._shared = Shared(client)
         self._own = Own()
         self._away_until = 0.0
+        self._passed: dict[str, float] = {}
+        """When a request of ours last came through to the venue, by scope."""
 
     def ask(self, charges: Sequence[Charge], priority: Priority, now: float) -> Ticket:
         """Raises RateLimited when the request may not leave now."""
@@ -220,7 +222,10 @@ class Budget:
         return Ticket(tuple(charges), tuple(counts), now)
 
     def told(self, ticket: Ticket, used: Mapping[str, int], now: float) -> None:
-        """What the venue's answer says is used, by the names of limits."""
+        """What the venue's answer says is used, by the names of limits. Empty: it says nothing, as
+        what stands before the venue."""
+        if used:
+            self._passed[ticket.charges[0].scope] = ticket.at
         for charge, known in zip(ticket.charges, ticket.used, strict=True):
             limit, said = charge.limit, used.get(charge.limit.name)
             same_window = limit.window(ticket.at) == limit.window(now)
@@ -236,7 +241,8 @@ class Budget:
             span.turns.discard(scope)
         known = self._quiet_of(scope, now)
         if retry_after is None:
-            retry_after = budgeting.untold(known, asked_at=asked_at, now=now)
+            passed_at = self._passed.get(scope, 0.0)
+            retry_after = budgeting.untold(known, asked_at=asked_at, passed_at=passed_at, now=now)
         quiet = budgeting.slowed(known, retry_after, asked_at=asked_at, now=now)
         self._quieten(scope, quiet, retry_after, now)
         if known.slow_until > now and quiet.gap > known.gap:
@@ -250,6 +256,7 @@ class Budget:
     def forget(self) -> None:
         """All that was counted and said, here and in Redis: for tests, which begin anew."""
         self._own = Own()
+        self._passed.clear()
         self._away_until = 0.0
         self._try(0.0, self._shared.forget)
         self._away_until = 0.0

@@ -112,11 +112,13 @@ def slowed(quiet: Quiet, retry_after: float, *, asked_at: float, now: float) -> 
     return replace(quiet, slow_until=max(quiet.slow_until, now + retry_after), gap=gap)
 
 
-def untold(quiet: Quiet, *, asked_at: float, now: float) -> float:
-    """How long to be slow after a 429 that does not say. Twice as long as the last time when
-    what was sent since is told so again, and that time is not long over."""
+def untold(quiet: Quiet, *, asked_at: float, passed_at: float, now: float) -> float:
+    """How long to be slow after a 429 that does not say. Twice as long as the last time when what
+    was sent since is told so again, that time is not long over, and nothing has come through to
+    the venue (`passed_at`: when something did last) for as long as the shortest lasts."""
     lasted = quiet.slow_until - quiet.slow_since
-    goes_on = asked_at > quiet.slow_since and now < quiet.slow_until + lasted
+    soon = asked_at > quiet.slow_since and now < quiet.slow_until + lasted
+    goes_on = soon and passed_at < asked_at - UNTOLD
     return min(2 * lasted, MOST_UNTOLD) if goes_on else UNTOLD
 
 

@@ -93,7 +93,7 @@ def test_a_429_without_a_time_is_short_at_first_and_longer_while_it_goes_on() ->
     hub still."""
     quiet, now, waits = Quiet(), NOW, []
     for _ in range(6):
-        waits.append(untold(quiet, asked_at=now, now=now))
+        waits.append(untold(quiet, asked_at=now, passed_at=NOW - 1, now=now))
         quiet = slowed(quiet, waits[-1], asked_at=now, now=now)
         now = quiet.slow_until + 1
     assert waits == [5, 10, 20, 40, 60, 60]
@@ -101,9 +101,19 @@ def test_a_429_without_a_time_is_short_at_first_and_longer_while_it_goes_on() ->
 
 def test_a_429_without_a_time_is_short_again_when_it_was_on_its_way_or_long_after() -> None:
     quiet = Quiet(slow_until=NOW + 20, slow_since=NOW, gap=GAP)
-    assert untold(quiet, asked_at=NOW - 1, now=NOW + 1) == UNTOLD
-    assert untold(quiet, asked_at=NOW + 39, now=NOW + 39.9) == 40
-    assert untold(quiet, asked_at=NOW + 39, now=NOW + 40) == UNTOLD
+    assert untold(quiet, asked_at=NOW - 1, passed_at=0, now=NOW + 1) == UNTOLD
+    assert untold(quiet, asked_at=NOW + 39, passed_at=0, now=NOW + 39.9) == 40
+    assert untold(quiet, asked_at=NOW + 39, passed_at=0, now=NOW + 40) == UNTOLD
+
+
+@pytest.mark.parametrize(("passed_before", "wait"), [(1, UNTOLD), (UNTOLD, UNTOLD), (6, 40)])
+def test_a_429_without_a_time_is_short_while_others_come_through(
+    passed_before: float, wait: float
+) -> None:
+    quiet = Quiet(slow_until=NOW + 20, slow_since=NOW, gap=GAP)
+    asked_at = NOW + 10
+    passed_at = asked_at - passed_before
+    assert untold(quiet, asked_at=asked_at, passed_at=passed_at, now=asked_at) == wait
 
 
 def test_a_418_stops_everybody_until_it_ends() -> None:

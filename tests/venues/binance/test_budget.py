@@ -108,6 +108,28 @@ def test_a_429_without_words_slows_too(
     assert waits(two[1]) == seconds
 
 
+@pytest.mark.parametrize(("answers", "seconds"), [(False, 10), (True, UNTOLD)])
+def test_a_429_without_words_slows_for_longer_only_where_nothing_comes_through(
+    two: tuple[SpotBroker, SpotBroker],
+    spot_venue: SpotVenue,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: bool,
+    seconds: float,
+) -> None:
+    """In the process that is told so."""
+    page, client = Answer(429, {}, b"<html>"), two[0].client
+    for number in range(2):
+        clock.wait(6)
+        if number and answers:
+            two[0].account()
+        with monkeypatch.context() as before:
+            before.setattr(client, "_exchange", lambda *asked: page)
+            with pytest.raises(OutcomeUnknown):
+                two[0].account()
+    assert waits(two[1]) == seconds
+
+
 def test_a_418_in_one_process_stops_the_other(
     two: tuple[SpotBroker, SpotBroker], spot_venue: SpotVenue, clock: Clock
 ) -> None:
