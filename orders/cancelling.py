@@ -212,8 +212,9 @@ def _refused(desk: Desk, order: Order, name: str, error: BrokerError) -> tuple[O
     try:
         report = desk.broker.order(name)
     except DatabaseError:
-        raise
-    except Exception:  # as above
+        raise  # ours
+    except Exception as error:  # the venue's or the adapter's: whatever broke, nothing is proven
+        log.warning("cancel_unanswered", order=order.pk, error=type(error).__name__)
         return order, _Answer.NONE
     if report is None:
         return order, _Answer.NONE
